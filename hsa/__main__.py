@@ -1,0 +1,56 @@
+"""`python -m hsa …`: every number that the pages show, from the command line.
+
+A subcommand's module is imported only when it is used, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from hsa import __version__
+from hsa.errors import HSAError
+
+SUMMARY = "Hierarchical Splat Attention: the numbers that the pages show, from the command line."
+
+# name: (module with add(subparsers) and run(args) -> exit status, one line of help)
+COMMANDS = {
+    "prepare": ("hsa.commands.prepare", "fetch, verify and convert the embedded models"),
+    "fit": ("hsa.commands.fit", "fit the splat fields of a model on texts"),
+    "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
+    "explain": ("hsa.commands.explain", "check the explanations against the engine"),
+    "bench": ("hsa.commands.bench", "measure what a visitor waits for"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; 2 when it refuses, with one line on standard error."""
+    # Before torch is imported: OpenMP threads that spin while idle slow everything by far when
+    # anything else runs on the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = next((word for word in given if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(prog="python -m hsa", description=SUMMARY)
+    parser.add_argument("--version", action="version", version=f"hsa-explorer {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, help_line) in COMMANDS.items():
+        if name == chosen:
+            import_module(module).add(subparsers)
+        else:
+            subparsers.add_parser(name, help=help_line, add_help=False)
+    parsed = parser.parse_args(given)
+    try:
+        return import_module(COMMANDS[parsed.command][0]).run(parsed)
+    except HSAError as refusal:
+        sys.stderr.write(f"hsa {parsed.command}: {' '.join(str(refusal).split())}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

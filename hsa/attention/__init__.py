@@ -1,0 +1,1 @@
+"""How tokens attend: exactly, and through the splat field."""

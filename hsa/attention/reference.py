@@ -1,0 +1,323 @@
+"""HSA written to be read: the definition of design §3-6, batched over heads and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hsa.activations import Activations
+from hsa.attention.near import NearKeys, QueryBlock
+from hsa.attention.opening import Opening, Openings, StopRule, open_splats
+from hsa.attention.result import BlockCut, HSAResult
+from hsa.attention.spending import Spending
+from hsa.errors import InputError
+from hsa.field.frame import into_frame
+from hsa.field.layer_field import LayerField
+from hsa.field.moments import Moments, moments, no_sums, phrase_sums, with_ancestors
+from hsa.field.routing import route
+from hsa.field.splat_field import PHRASE
+from hsa.field.tree import OpeningTree, PromptTree, opening_tree, prompt_tree
+
+SATURATION = 0.1
+"""c of design §5: the tilt saturates as θ / (1 + c·u)."""
+
+NEGATIVE_MASS_LIMIT = 0.02
+"""Beyond this share of negative mass a row's tilt is switched off (design §5)."""
+
+
+@dataclass(frozen=True)
+class FramedLayer:
+    """A layer's activations beside its field: keys x and queries y in the frame, routed.
+
+    Query heads stand as G groups of R; everything float32.
+    """
+
+    activations: Activations
+    field: LayerField
+    near: NearKeys
+    q: Float[Tensor, "G R T D"]
+    k: Float[Tensor, "G T D"]
+    v: Float[Tensor, "G T V"]
+    x: Float[Tensor, "G T D"]
+    y: Float[Tensor, "G R T D"]
+    tree: PromptTree
+
+
+def into_layer(
+    activations: Activations, field: LayerField, near: NearKeys | None = None
+) -> FramedLayer:
+    """Bring one layer's q, k, v into its field's frame and route the keys."""
+    groups, tokens, dim = activations.k.shape
+    if field.groups != groups or field.position.shape[-1] != dim:
+        raise InputError(
+            "This layer cannot be read through this field",
+            got=f"a field of {field.groups} heads of {field.position.shape[-1]} dimensions",
+            needed=f"{groups} heads of {dim} dimensions, as this layer has",
+            attempt="use the field that was fitted for this model",
+        )
+    if activations.sliding_window is not None and activations.sliding_window < tokens:
+        raise InputError(
+            "This layer cannot be read through this field",
+            got=f"{tokens} tokens in a layer that sees only {activations.sliding_window}",
+            needed="a text within the layer's sliding window",
+            attempt="shorten the prompt",
+        )
+    q, k, v = activations.q.float(), activations.k.float(), activations.v.float()
+    q = q.reshape(groups, -1, tokens, dim)
+    x, y = into_frame(field.frame, q, k, activations.scaling)
+    return FramedLayer(
+        activations, field, near or NearKeys.for_length(tokens, activations.causal),
+        q, k, v, x, y, prompt_tree(field, route(x, field)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BlockView:
+    """One block of queries (B = R·Q rows a group) before its cut is chosen.
+
+    `gaussian` is y·x̄ + log n, `spread` is u(y); `logits` are the tokens' own.
+    """
+
+    layer: FramedLayer
+    block: QueryBlock
+    moments: Moments
+    opening: OpeningTree
+    y: Float[Tensor, "G B D"]
+    logits: Float[Tensor, "G B T"]
+    near: Bool[Tensor, "B T"]
+    gaussian: Float[Tensor, "G B C"]
+    spread: Float[Tensor, "G B C"]
+
+    @property
+    def heads(self) -> int:
+        return self.layer.y.shape[1]
+
+    def per_row(self, per_head: Float[Tensor, "G R 3"]) -> Float[Tensor, "G B C"]:
+        """Spread a weight per head and level over rows and nodes."""
+        level = self.layer.tree.level.clamp_min(0)
+        per_node = torch.stack([h[:, l] for h, l in zip(per_head, level)])
+        return per_node.repeat_interleave(self.block.queries.numel(), dim=1)
+
+    def log_mass(self, temper: Float[Tensor, "G R 3"]) -> Float[Tensor, "G B C"]:
+        """log m_s(y) = log n + y·x̄ + ½ τ u."""
+        return self.gaussian + 0.5 * self.per_row(temper) * self.spread
+
+    def log_error(self, temper: Float[Tensor, "G R 3"] | None) -> Float[Tensor, "G B C"]:
+        """log m_s + ½ log u + ½ log tr Var(v): what closing a splat may cost (None: τ = 1)."""
+        mass = self.gaussian + 0.5 * self.spread if temper is None else self.log_mass(temper)
+        variance = self.moments.value_variance.clamp_min(1e-30).log().unsqueeze(1)
+        return mass + 0.5 * (self.spread.clamp_min(1e-30).log() + variance)
+
+
+def block_views(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> Iterator[BlockView]:
+    """Every block of the queries asked for, moments carried along the text by adding sums."""
+    causal, special = layer.activations.causal, layer.activations.near_special
+    sums = no_sums(layer.tree, layer.v.shape[-1])
+    counted = torch.zeros_like(special)
+    for block in layer.near.blocks(queries, special, causal):
+        if bool((counted & ~block.far).any()):
+            sums, counted = no_sums(layer.tree, layer.v.shape[-1]), torch.zeros_like(special)
+        sums = sums + phrase_sums(layer.tree, layer.x, layer.v, block.far & ~counted)
+        counted = block.far
+        known = moments(layer.tree, with_ancestors(layer.tree, sums))
+        y = layer.y[:, :, block.queries].flatten(1, 2)
+        q = layer.q[:, :, block.queries].flatten(1, 2)
+        empty = (known.count == 0).unsqueeze(1)
+        gaussian = known.count.clamp_min(1).log().unsqueeze(1) + y @ known.mean.mT
+        yield BlockView(
+            layer, block, known, opening_tree(layer.tree, known.count), y,
+            layer.activations.scaling * (q @ layer.k.mT),
+            block.near(causal).repeat(layer.y.shape[1], 1),
+            gaussian.masked_fill(empty, -torch.inf),
+            (y * y) @ known.variance.mT,
+        )  # fmt: skip
+
+
+def openings(
+    view: BlockView, budget: Int[Tensor, "G B"], limits: Float[Tensor, "K G R"] | None = None
+) -> Openings:
+    """Open best first; `limits` are output errors per query head at which a query may stop."""
+    rows = view.block.queries.numel()
+    reading = view.opening.cost.clamp_min(1).log().unsqueeze(1)
+    stop = None
+    if limits is not None:
+        stop = StopRule(
+            log_error=view.log_error(None),
+            log_mass=view.gaussian + 0.5 * view.spread,
+            log_read=phrase_log_mass(view),
+            log_near=view.logits.masked_fill(~view.near, -torch.inf).logsumexp(-1),
+            limits=limits.repeat_interleave(rows, dim=-1),
+        )
+    priority = view.log_error(view.layer.field.temper) - reading
+    return open_splats(view.opening, priority, budget, stop)
+
+
+def choose_cut(
+    view: BlockView, reads: Int[Tensor, "G R"], stop_error: Float[Tensor, "G R"] | None = None
+) -> tuple[Opening, Bool[Tensor, "G B"]]:
+    """The cut of every row, and which rows read all their far keys instead (no splat).
+
+    Args:
+        reads: per query head; with `stop_error` the most that a query may read.
+    """
+    rows = view.block.queries.numel()
+    budget = reads.repeat_interleave(rows, dim=1)
+    far = int(view.block.far.sum())
+    exact = budget >= far if stop_error is None else torch.zeros_like(budget, dtype=torch.bool)
+    limits = None if stop_error is None else stop_error.unsqueeze(0)
+    opened = openings(view, budget.masked_fill(exact, 0), limits)
+    until = budget if stop_error is None else torch.minimum(opened.stopped_at[0], budget)
+    cut = opened.until(until)
+    return Opening(
+        cut.closed & ~exact.unsqueeze(-1),
+        cut.opened & ~exact.unsqueeze(-1),
+        cut.reads.masked_fill(exact, far),
+        cut.raised & ~exact,
+    ), exact
+
+
+def phrase_log_mass(view: BlockView) -> Float[Tensor, "G B C"]:
+    """log Σ exp(q·k) over the far tokens of each Phrase: what opening it would find."""
+    phrase = view.layer.tree.key_node[:, :, PHRASE].unsqueeze(1).expand_as(view.logits)
+    far = view.logits.masked_fill(~view.block.far, -torch.inf)
+    top = torch.full_like(view.gaussian, -torch.inf)
+    top = top.scatter_reduce(2, phrase, far, "amax")
+    safe = top.masked_fill(top == -torch.inf, 0.0)
+    scaled = (far - safe.gather(2, phrase)).exp()
+    return torch.zeros_like(top).scatter_add(2, phrase, scaled).log() + safe
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Weights and output of a block's rows under a given cut."""
+
+    read: Bool[Tensor, "G B T"]
+    log_mass: Float[Tensor, "G B C"]
+    log_z: Float[Tensor, "G B"]
+    tilt: Float[Tensor, "G B C"]
+    output: Float[Tensor, "G B V"]
+
+
+def answer(
+    view: BlockView,
+    opening: Opening,
+    exact: Bool[Tensor, "G B"],
+    temper: Float[Tensor, "G R 3"],
+    tilt: Float[Tensor, "G R 3"],
+) -> Answer:
+    """Z, closed answers and output (design §5-6) of the rows of one block."""
+    tree = view.layer.tree
+    opened_key = _of_phrase(opening.opened, tree)
+    read = view.near | (view.block.far & (opened_key | exact.unsqueeze(-1)))
+    log_mass = view.log_mass(temper).masked_fill(~opening.closed, -torch.inf)
+    logits = view.logits.masked_fill(~read, -torch.inf)
+    log_z = torch.logaddexp(logits.logsumexp(-1), log_mass.logsumexp(-1))
+    mass = (log_mass - log_z.unsqueeze(-1)).exp()
+    theta = view.per_row(tilt) / (1 + SATURATION * view.spread)
+    theta = theta.masked_fill(~opening.closed, 0.0)
+    if bool((theta != 0).any()):
+        shares = closed_shares(view, mass, theta)
+        excess = -shares.clamp_max(0).sum(-1, keepdim=True) > NEGATIVE_MASS_LIMIT
+        theta = theta.masked_fill(excess, 0.0)
+    weights = (logits - log_z.unsqueeze(-1)).exp()
+    output = weights @ view.layer.v + mass @ view.moments.value
+    return Answer(read, log_mass, log_z, theta, output + tilted_values(view, mass * theta))
+
+
+def closed_shares(
+    view: BlockView, mass: Float[Tensor, "G B C"], theta: Float[Tensor, "G B C"]
+) -> Float[Tensor, "G B T"]:
+    """A_ij of the far tokens below closed splats: m_s (1 + θ_s·y·(x_j - x̄_s)) / (n_s Z)."""
+    share = mass / view.moments.count.clamp_min(1).unsqueeze(1)
+    slope = share * theta
+    level_part = share - slope * (view.y @ view.moments.mean.mT)
+    constant = torch.zeros_like(view.logits)
+    gradient = torch.zeros_like(view.logits)
+    for level in range(3):
+        node = view.layer.tree.key_node[:, :, level].unsqueeze(1).expand_as(view.logits)
+        on_level = (view.layer.tree.level == level).unsqueeze(1)
+        constant += level_part.masked_fill(~on_level, 0.0).gather(2, node)
+        gradient += slope.masked_fill(~on_level, 0.0).gather(2, node)
+    return (constant + gradient * (view.y @ view.layer.x.mT)).masked_fill(~view.block.far, 0.0)
+
+
+def tilted_values(
+    view: BlockView, weight: Float[Tensor, "G B C"], chunk: int = 64
+) -> Float[Tensor, "G B V"]:
+    """Σ_s weight_s C_s y over the splats with any weight."""
+    total = torch.zeros(*view.y.shape[:2], view.layer.v.shape[-1], device=view.y.device)
+    used = (weight != 0).any(dim=(0, 1)) if weight.numel() else weight.new_zeros(0).bool()
+    for nodes in used.nonzero().squeeze(1).split(chunk):
+        outer = weight[:, :, nodes].unsqueeze(-1) * view.y.unsqueeze(2)
+        covariance = view.moments.covariance[:, nodes].permute(0, 1, 3, 2).flatten(1, 2)
+        total += outer.flatten(2) @ covariance
+    return total
+
+
+def _of_phrase(of_node: Bool[Tensor, "G B C"], tree: PromptTree) -> Bool[Tensor, "G B T"]:
+    phrase = tree.key_node[:, :, PHRASE].unsqueeze(1)
+    return of_node.gather(2, phrase.expand(-1, of_node.shape[1], -1))
+
+
+def attend(
+    activations: Activations,
+    field: LayerField,
+    spending: Spending,
+    queries: Int[Tensor, " Q"] | None = None,
+    near: NearKeys | None = None,
+) -> HSAResult:
+    """HSA attention of a layer for the queries asked for (all, unless told otherwise).
+
+    Args:
+        field: the layer's field, or `field.group(...)` with matching activations for one head.
+        spending: reads per query head, and the error at which a query stops, if any.
+    """
+    layer = into_layer(activations, field, near)
+    tokens = activations.k.shape[1]
+    if queries is None:
+        queries = torch.arange(tokens, device=activations.k.device)
+    heads = layer.y.shape[1]
+    output = layer.v.new_zeros(layer.v.shape[0], heads, tokens, layer.v.shape[-1])
+    cuts = []
+    for view in block_views(layer, queries):
+        opening, exact = choose_cut(view, *spending.per_group(heads))
+        given = answer(view, opening, exact, field.temper, field.tilt)
+        where = view.block.queries
+        output[:, :, where] = given.output.unflatten(1, (heads, -1))
+        cuts.append(_block_cut(view, opening, exact, given))
+    return HSAResult(
+        layer=activations.layer,
+        near=layer.near,
+        causal=activations.causal,
+        tree=layer.tree,
+        queries=queries,
+        output=output.flatten(0, 1)[:, queries],
+        blocks=tuple(cuts),
+    )
+
+
+def _block_cut(
+    view: BlockView, opening: Opening, exact: Bool[Tensor, "G B"], given: Answer
+) -> BlockCut:
+    def rows(tensor: Tensor) -> Tensor:
+        return tensor.unflatten(1, (view.heads, -1))
+
+    return BlockCut(
+        queries=view.block.queries,
+        far=view.block.far,
+        count=view.moments.count,
+        mean=view.moments.mean,
+        closed=rows(opening.closed),
+        opened=rows(opening.opened),
+        log_mass=rows(given.log_mass),
+        tilt=rows(given.tilt),
+        log_z=rows(given.log_z),
+        reads=rows(opening.reads),
+        near_count=view.near[: view.block.queries.numel()].sum(1),
+        raised=rows(opening.raised),
+        exact=rows(exact),
+    )

@@ -1,0 +1,108 @@
+"""How reads are spent: the same in every head, per head, or per query (design §6)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hsa.attention.allocation import spread_reads
+from hsa.errors import InputError
+from hsa.field.model_field import ModelField
+
+WAYS = ("uniform", "per_head", "per_query")
+GUARD = 3.0
+"""With reads per query, no query reads more than this many times its head's share."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """Reads of each of a layer's H query heads; the cap, when queries stop by error.
+
+    `stop_error` is the absolute output error at which a query of that head stops opening.
+    """
+
+    reads: Int[Tensor, " H"]
+    stop_error: Float[Tensor, " H"] | None = None
+
+    def per_group(
+        self, heads_per_group: int
+    ) -> tuple[Int[Tensor, "G R"], Float[Tensor, "G R"] | None]:
+        stop = None if self.stop_error is None else self.stop_error.view(-1, heads_per_group)
+        return self.reads.view(-1, heads_per_group), stop
+
+    def heads(self, chosen: slice) -> Spending:
+        """The spending of some of the heads."""
+        stop = None if self.stop_error is None else self.stop_error[chosen]
+        return Spending(self.reads[chosen], stop)
+
+
+def sensible_reads(tokens: int) -> int:
+    """Mean reads per query that suit a text of T tokens: 300 at 4,096, 5 at 12.
+
+    A power of T between the two: short prompts keep their hierarchy at work, long ones read
+    a falling share.
+    """
+    return max(4, round(300 * (tokens / 4096) ** 0.7))
+
+
+def spend(
+    field: ModelField, mean_reads: float, tokens: int, way: str | None = None
+) -> tuple[Spending, ...]:
+    """Reads of every head of every layer, `mean_reads` per query on average.
+
+    The error curves measured nearest to this text length decide which heads get more; at other
+    lengths reads scale with the text.
+
+    Args:
+        way: one of WAYS; the field's own choice when None.
+    """
+    way = way or field.spending
+    if way not in WAYS:
+        raise InputError(
+            "Reads cannot be spent so", got=repr(way), needed=", ".join(WAYS), attempt="per_head"
+        )
+    if not mean_reads >= 1:
+        raise InputError(
+            "HSA needs reads", got=f"{mean_reads} reads", needed="at least 1", attempt="4"
+        )
+    shape = field.temper.shape[:2]
+    if way == "uniform" or not field.curves:
+        return tuple(Spending(row) for row in torch.full(shape, round(mean_reads)))
+    curves = min(field.curves, key=lambda c: abs(math.log(c.tokens / tokens)))
+    stretch = tokens / curves.tokens
+    if way == "per_head":
+        reads = _allocate(curves.reads.expand(curves.error.shape), curves.error, mean_reads / stretch)
+        return tuple(Spending(row) for row in _whole(reads * stretch))
+    reads = _allocate(curves.stop_reads, curves.stop_error, mean_reads / stretch)
+    stop = _at(curves.stop_reads, curves.stop.log().expand(curves.stop_reads.shape), reads).exp()
+    most = _whole(GUARD * reads * stretch)
+    return tuple(Spending(r, s) for r, s in zip(most, stop * curves.scale))
+
+
+def _allocate(
+    reads: Float[Tensor, "L H K"], error: Float[Tensor, "L H K"], mean: float
+) -> Float[Tensor, "L H"]:
+    flat = spread_reads(reads.flatten(0, 1).float(), error.flatten(0, 1), mean)
+    return flat.view(reads.shape[:2])
+
+
+def _whole(reads: Float[Tensor, "L H"]) -> Int[Tensor, "L H"]:
+    """Round down, so that the mean stays within what was asked."""
+    return reads.floor().long().clamp_min(1)
+
+
+def _at(
+    x: Float[Tensor, "L H E"], y: Float[Tensor, "L H E"], at: Float[Tensor, "L H"]
+) -> Float[Tensor, "L H"]:
+    """Linear interpolation of each head's rising curve, held at its ends."""
+    upper = (x < at.unsqueeze(-1)).sum(-1, keepdim=True).clamp(1, x.shape[-1] - 1)
+    x0, x1 = x.gather(-1, upper - 1), x.gather(-1, upper)
+    y0, y1 = y.gather(-1, upper - 1), y.gather(-1, upper)
+    share = ((at.unsqueeze(-1) - x0) / (x1 - x0).clamp_min(1e-9)).clamp(0, 1)
+    return (y0 + share * (y1 - y0)).squeeze(-1)
+
+

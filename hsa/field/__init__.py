@@ -1,0 +1,1 @@
+"""What splats are: the field, its frame, its hierarchy, and what it knows of a prompt."""

@@ -1,0 +1,195 @@
+"""A model's field on disk: tensors as safetensors, all else as JSON beside them.
+
+Positions are stored in half precision and log-spreads in 8 bits, one scale per head; frames in
+float32. What this costs in error is measured by the fit, which calibrates what is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from hsa.errors import FieldError
+from hsa.field.curves import ErrorCurves
+from hsa.field.model_field import ModelField, Source
+from hsa.field.splat_field import SplatField
+
+FORMAT = 1
+CURVE_TENSORS = ("reads", "error", "oracle", "stop", "stop_reads", "stop_error", "scale")
+
+
+def as_stored(field: SplatField) -> SplatField:
+    """The field as it comes back from disk: rounding included."""
+    return _unpack_head(_pack_head(field, ""), "")
+
+
+def save_field(field: ModelField, path: Path) -> int:
+    """Write `path` (.safetensors) and its .json, each atomically; returns their bytes."""
+    tensors: dict[str, Tensor] = {"temper": field.temper, "tilt": field.tilt}
+    for layer, heads in enumerate(field.heads):
+        for group, head in enumerate(heads):
+            tensors |= _pack_head(head, f"{layer}.{group}.")
+    for number, curves in enumerate(field.curves):
+        for name in CURVE_TENSORS:
+            tensors[f"curves.{number}.{name}"] = getattr(curves, name)
+    blob = save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()})
+    described = {
+        "format": FORMAT,
+        "model": field.model,
+        "fingerprint": field.fingerprint,
+        "positions": field.positions,
+        "key_value_heads": [len(heads) for heads in field.heads],
+        "curve_tokens": [curves.tokens for curves in field.curves],
+        "spending": field.spending,
+        "spending_errors": [list(row) for row in field.spending_errors],
+        "fitted_on": [asdict(source) for source in field.fitted_on],
+        "calibrated_on": [asdict(source) for source in field.calibrated_on],
+        "seed": field.seed,
+        "tensors_sha256": hashlib.sha256(blob).hexdigest(),
+    }
+    described["sha256"] = _checksum(described)
+    text = json.dumps(described, indent=1).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, blob)
+    _replace(path.with_suffix(".json"), text)
+    return len(blob) + len(text)
+
+
+def load_field(path: Path, fingerprint: str) -> ModelField:
+    """Read a field for the model of this fingerprint.
+
+    Raises:
+        FieldError: missing, of a newer format, of another model, truncated or edited.
+    """
+    try:
+        text = path.with_suffix(".json").read_text("utf-8")
+        blob = path.read_bytes()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FieldError(
+            f"The field {path.name} cannot be read",
+            got=str(error),
+            needed="a .safetensors file and its .json beside it",
+            attempt="`python -m hsa fit` makes one",
+        ) from error
+    refit = "restore the file, or fit the field again with `python -m hsa fit`"
+    try:
+        described = json.loads(text)
+        form = described["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FieldError(
+            f"{path.with_suffix('.json').name} is damaged", got=str(error), attempt=refit
+        ) from error
+    if not isinstance(form, int) or form > FORMAT:
+        raise FieldError(
+            f"The field {path.name} is newer than this program",
+            got=f"format {form}",
+            needed=f"format {FORMAT} or older",
+            attempt="update HSA Explorer",
+        )
+    if described.get("sha256") != _checksum(described):
+        raise FieldError(
+            f"{path.with_suffix('.json').name} was edited or damaged",
+            got="contents that differ from their checksum",
+            attempt=refit,
+        )
+    if described["tensors_sha256"] != hashlib.sha256(blob).hexdigest():
+        raise FieldError(
+            f"The field {path.name} was truncated, edited or damaged",
+            got=f"{len(blob)} bytes that differ from their checksum",
+            attempt=refit,
+        )
+    if described["fingerprint"] != fingerprint:
+        raise FieldError(
+            f"The field {path.name} belongs to another model",
+            got=f"a field of {described['model']} ({described['fingerprint'][:12]})",
+            needed=f"a field of the model in use ({fingerprint[:12]})",
+            attempt="load the model it was fitted on, or fit a field for this one",
+        )
+    try:
+        tensors = load_tensors(blob)
+        return _assemble(described, tensors)
+    except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
+        raise FieldError(
+            f"The field {path.name} lacks what it should hold", got=str(error), attempt=refit
+        ) from error
+
+
+def _assemble(described: dict, tensors: dict[str, Tensor]) -> ModelField:
+    return ModelField(
+        model=described["model"],
+        fingerprint=described["fingerprint"],
+        positions=described["positions"],
+        heads=tuple(
+            tuple(_unpack_head(tensors, f"{layer}.{group}.") for group in range(groups))
+            for layer, groups in enumerate(described["key_value_heads"])
+        ),
+        temper=tensors["temper"],
+        tilt=tensors["tilt"],
+        curves=tuple(
+            ErrorCurves(tokens, *(tensors[f"curves.{n}.{name}"] for name in CURVE_TENSORS))
+            for n, tokens in enumerate(described["curve_tokens"])
+        ),
+        spending=described["spending"],
+        spending_errors=tuple((w, e, r) for w, e, r in described["spending_errors"]),
+        fitted_on=tuple(Source(**source) for source in described["fitted_on"]),
+        calibrated_on=tuple(Source(**source) for source in described["calibrated_on"]),
+        seed=described["seed"],
+    )
+
+
+def _pack_head(field: SplatField, prefix: str) -> dict[str, Tensor]:
+    low, high = field.log_spread.min(), field.log_spread.max()
+    step = ((high - low) / 255).clamp_min(1e-6)
+    upper = torch.triu_indices(*field.frame.shape)
+    return {
+        f"{prefix}frame": field.frame[upper[0], upper[1]],
+        f"{prefix}position": field.position.half(),
+        f"{prefix}log_spread": ((field.log_spread - low) / step).round().to(torch.uint8),
+        f"{prefix}log_spread_scale": torch.stack([low, step]),
+        f"{prefix}log_amplitude": field.log_amplitude.half(),
+        f"{prefix}level": field.level.to(torch.uint8),
+        f"{prefix}parent": field.parent.to(torch.int16),
+        f"{prefix}splat_id": field.splat_id.to(torch.int32),
+    }
+
+
+def _unpack_head(tensors: dict[str, Tensor], prefix: str) -> SplatField:
+    position = tensors[f"{prefix}position"].float()
+    dim = position.shape[1]
+    upper = torch.triu_indices(dim, dim)
+    frame = torch.zeros(dim, dim)
+    frame[upper[0], upper[1]] = tensors[f"{prefix}frame"]
+    low, step = tensors[f"{prefix}log_spread_scale"]
+    return SplatField(
+        frame=frame + frame.triu(1).mT,
+        position=position,
+        log_spread=low + step * tensors[f"{prefix}log_spread"].float(),
+        log_amplitude=tensors[f"{prefix}log_amplitude"].float(),
+        level=tensors[f"{prefix}level"].long(),
+        parent=tensors[f"{prefix}parent"].long(),
+        splat_id=tensors[f"{prefix}splat_id"].long(),
+    )
+
+
+def _checksum(described: dict) -> str:
+    content = {key: value for key, value in described.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside and rename, so that a kill half-way leaves the old file."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,1 @@
+"""From texts to a model's field: warm-up, seeding, calibration."""

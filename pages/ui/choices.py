@@ -1,0 +1,202 @@
+"""What the visitor has chosen: kept for the session across pages, and in the address.
+
+Each choice lives under its own session key, apart from any widget, for widgets are forgotten
+on pages that do not show them. The address holds only what differs from the default, so that
+a link restores the page; nonsense in it becomes a notice and the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+from pages.ui import long_texts
+from pages.ui.plain import sendable
+from pages.ui.samples import SAMPLES, sample_text
+
+T = TypeVar("T")
+_RESTORED = "choices-restored"
+_NOTICES = "choices-notices"
+
+
+@dataclass(frozen=True)
+class Choice(Generic[T]):
+    """One thing that can be chosen.
+
+    Attributes:
+        name: of its parameter in the address.
+        read: the value that a parameter means; raises ValueError for nonsense.
+        needed: what `read` takes, in the visitor's words.
+        write: the parameter that means a value.
+    """
+
+    name: str
+    default: T
+    read: Callable[[str], T]
+    needed: str
+    write: Callable[[T], str] = str
+
+    @property
+    def value(self) -> T:
+        """What is chosen now."""
+        return st.session_state.get(f"chosen-{self.name}", self.default)
+
+    def choose(self, value: T) -> None:
+        """Choose, and put it into the address."""
+        st.session_state[f"chosen-{self.name}"] = value
+        st.session_state[_NOTICES] = []
+        keep_in_address()
+
+    def widget(self, *, suffix: str = "") -> dict[str, Any]:
+        """`key` and `on_change` of a Streamlit widget that shows and changes this choice."""
+        key = f"ask-{self.name}{suffix}"
+        # Assigned only when it differs, so that a rerun never takes back what is being typed.
+        if key not in st.session_state or st.session_state[key] != self.value:
+            st.session_state[key] = self.value
+
+        def heard() -> None:
+            self.choose(st.session_state[key])
+
+        return {"key": key, "on_change": heard}
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.strip().isascii() or not low <= int(text) <= high:
+            raise ValueError(text)
+        return int(text)
+
+    return read
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+def _name(text: str) -> str:
+    if not text.strip() or len(text) > 500:
+        raise ValueError(text)
+    return sendable(text.strip())
+
+
+def _pair(text: str) -> tuple[int, int]:
+    query, key = text.split(",")
+    whole = _whole(0, 1_000_000)
+    return whole(query), whole(key)
+
+
+MOST_READS = 1_000_000
+
+MODEL: Choice[str] = Choice("model", "smollm2", _name, "a model's name, hub id or folder")
+SAMPLE: Choice[str] = Choice("sample", "", _one_of(*SAMPLES), "the name of a sample")
+TEXT: Choice[str] = Choice(
+    "text", "", long_texts.read, "a text that this server still has", long_texts.write
+)
+READS: Choice[int | None] = Choice(
+    "reads", None, _whole(1, MOST_READS), f"a whole number from 1 to {MOST_READS:,}"
+)
+WAY: Choice[str] = Choice(
+    "spend",
+    "field",
+    _one_of("field", "per_head", "per_query", "uniform"),
+    "field, per_head, per_query or uniform",
+)
+LAYER: Choice[int] = Choice("layer", 0, _whole(0, 10_000), "a layer's number, from 0")
+HEAD: Choice[int] = Choice("head", 0, _whole(0, 10_000), "a head's number, from 0")
+COLOUR: Choice[str] = Choice("colour", "agreement", _name, "the name of a score")
+SCALE: Choice[str] = Choice(
+    "scale", "linear", _one_of("linear", "gamma", "log"), "linear, gamma or log"
+)
+HIDE_FIRST: Choice[bool] = Choice(
+    "hide_first", False, lambda text: _one_of("yes", "no")(text) == "yes", "yes or no",
+    lambda value: "yes" if value else "no",
+)  # fmt: skip
+MEASURE: Choice[str] = Choice(
+    "measure", "weight", _one_of("weight", "contribution"), "weight or contribution"
+)
+CELL: Choice[tuple[int, int] | None] = Choice(
+    "cell", None, _pair, "two positions, query,key",
+    lambda cell: "" if cell is None else f"{cell[0]},{cell[1]}",
+)  # fmt: skip
+
+ALL: tuple[Choice[Any], ...] = (
+    MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL,
+)  # fmt: skip
+
+
+def prompt_text() -> str:
+    """The text to read: the sample chosen, or the visitor's own."""
+    return sample_text(SAMPLE.value) if SAMPLE.value else TEXT.value
+
+
+def choose_text(text: str) -> None:
+    """Read the visitor's own text in place of a sample; cells of the old one are let go."""
+    SAMPLE.choose("")
+    TEXT.choose(sendable(text))
+    CELL.choose(None)
+
+
+def choose_sample(name: str) -> None:
+    """Read a sample ("" for none) in place of the visitor's own text."""
+    TEXT.choose("")
+    SAMPLE.choose(name)
+    CELL.choose(None)
+
+
+def within(choice: Choice[int], count: int) -> int:
+    """The choice if it is below `count`; otherwise its default, with a notice."""
+    if choice.value >= count:
+        got = choice.value
+        choice.choose(choice.default)
+        notify(f"There is no {choice.name} {got:,} here: 0 to {count - 1}. Shown: {choice.value}.")
+    return choice.value
+
+
+def restore() -> None:
+    """Take the choices from the address, once per session."""
+    if st.session_state.get(_RESTORED):
+        return
+    st.session_state[_RESTORED] = True
+    st.session_state.setdefault(_NOTICES, [])
+    for choice in ALL:
+        given = st.query_params.get(choice.name)
+        if given is None:
+            continue
+        try:
+            st.session_state[f"chosen-{choice.name}"] = choice.read(given)
+        except ValueError:
+            notify(
+                f"The address says {choice.name}={given[:60]!r}, which means nothing here. "
+                f"Needed: {choice.needed}. The default is used."
+            )
+
+
+def keep_in_address() -> None:
+    """Write what differs from the defaults into the address, if it is not there yet."""
+    wanted = {
+        choice.name: choice.write(choice.value)
+        for choice in ALL
+        if choice.value != choice.default
+    }
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def notify(sentence: str) -> None:
+    """Show a sentence on top of the page until the visitor chooses something."""
+    notices = st.session_state.setdefault(_NOTICES, [])
+    if sentence not in notices:
+        notices.append(sentence)
+
+
+def notices() -> tuple[str, ...]:
+    """The sentences to show."""
+    return tuple(st.session_state.get(_NOTICES, ()))

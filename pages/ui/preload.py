@@ -1,0 +1,28 @@
+"""The slow imports, started while the first page is being painted."""
+
+import os
+import sys
+import threading
+from importlib import import_module
+
+SLOW = ("torch", "hsa.models.loading", "hsa.attention.reference", "plotly.graph_objects")
+_started = threading.Lock()
+
+
+def start() -> None:
+    """Begin importing in the background, once per process; later calls do nothing."""
+    if not _started.acquire(blocking=False):
+        return
+    # Before torch is imported: two visitors' OpenMP threads that spin slow each other by far.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    threading.Thread(target=_import_all, name="hsa-preload", daemon=True).start()
+
+
+def ready() -> bool:
+    """Whether nothing slow is left to import."""
+    return all(name in sys.modules for name in SLOW)
+
+
+def _import_all() -> None:
+    for name in SLOW:
+        import_module(name)
