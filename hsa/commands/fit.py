@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     for way, error, reads in field.spending_errors:
         chosen = "  <- kept" if way == field.spending else ""
         out(f"  reads {way:<10} {error:.4f} at {reads:.1f} reads per query{chosen}\n")
-    stored = dict((way, error) for way, error, _ in field.spending_errors)["per_head"]
+    stored = {way: error for way, error, _ in field.spending_errors}["per_head"]
     out(
         f"Rounding: {stored:.5f} as stored, {fitted.unrounded_error:.5f} in full precision "
         "(reads per head)\n"

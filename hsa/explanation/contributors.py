@@ -104,7 +104,7 @@ def explain_row(
                 kind="near" if bool(cut.near[0, key]) else "opened",
                 identity=key,
                 level=TOKEN,
-                label=strings[key],
+                label=str(strings[key]),
                 keys=1,
                 weight=float(weights[key]),
                 norm=float(contribution[key].norm()),

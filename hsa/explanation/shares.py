@@ -28,7 +28,7 @@ class RowShares:
     tilt_factor: Float[Tensor, "Q T"]
 
     def path(self, cut: CutRows) -> Float[Tensor, "Q T 3"]:
-        """log D, log S and log P of every key."""
+        """Log D, log S and log P of every key."""
         return self.of_parent[:, cut.key_node]
 
     def product(self, cut: CutRows) -> Float[Tensor, "Q T"]:
@@ -75,9 +75,7 @@ def _node_log_mass(cut: CutRows) -> Float[Tensor, "Q C"]:
     """
     nodes = cut.closed.shape[1]
     tokens = cut.logits.masked_fill(~cut.read, -torch.inf)
-    held = torch.logaddexp(
-        cut.log_mass, _log_sum_at(cut.key_node[:, PHRASE], tokens, nodes)
-    )
+    held = torch.logaddexp(cut.log_mass, _log_sum_at(cut.key_node[:, PHRASE], tokens, nodes))
     given = cut.log_mass.clone()
     for level in (PHRASE, SECTION):
         children = (cut.level == level).nonzero().squeeze(1)
@@ -110,7 +108,7 @@ def _log_share(part: Tensor, whole: Tensor, keys: Tensor, all_keys: Tensor) -> T
 def _log_sum_at(
     node: Int[Tensor, " N"], log_mass: Float[Tensor, "Q N"], nodes: int
 ) -> Float[Tensor, "Q C"]:
-    """log Σ exp over the entries of each node, -inf for a node without any."""
+    """Log Σ exp over the entries of each node, -inf for a node without any."""
     index = node.expand_as(log_mass)
     top = torch.full((log_mass.shape[0], nodes), -torch.inf, dtype=log_mass.dtype)
     top = top.scatter_reduce(1, index, log_mass, "amax")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -21,8 +20,6 @@ def frame_of(second_moment: Float[Tensor, "D D"], ridge: float = 1e-3) -> Float[
     values, vectors = torch.linalg.eigh(moment + ridge * mean_eigenvalue * identity)
     root = (vectors * values.clamp_min(1e-12 * float(mean_eigenvalue)).sqrt()) @ vectors.mT
     return (0.5 * (root + root.mT)).float()
-
-
 
 
 def into_frame(

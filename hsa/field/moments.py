@@ -27,7 +27,9 @@ class Sums:
     cross: Float[Tensor, "G C V D"]
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(*(a + b for a, b in zip(self.__dict__.values(), other.__dict__.values())))
+        return Sums(
+            *(a + b for a, b in zip(self.__dict__.values(), other.__dict__.values(), strict=True))
+        )
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Moments:
 
 
 def no_sums(tree: PromptTree, value_dim: int) -> Sums:
+    """Sums of no keys at all."""
     groups, nodes, dim = tree.centre.shape
 
     def zeros(*shape: int) -> Tensor:

@@ -16,7 +16,7 @@ def log_density(
     variance: Float[Tensor, "G N D"],
     log_amplitude: Float[Tensor, "G N"],
 ) -> Float[Tensor, "G T N"]:
-    """log amplitude + log N(x; μ, diag σ²), less the constant that all splats share.
+    """Log amplitude + log N(x; μ, diag σ²), less the constant that all splats share.
 
     Expanded into matrix products around the field's mean position, so that the squares do not
     cancel.

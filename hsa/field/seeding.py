@@ -39,7 +39,7 @@ def seed_field(
         )
     frame = frame_of(query_moment)
     x = keys.float() @ frame.mT
-    phrase_of, position = k_means(x, torch.ones(x.shape[0]), phrases, generator, rounds)
+    phrase_of, _ = k_means(x, torch.ones(x.shape[0]), phrases, generator, rounds)
     count, mean, variance = _cluster_moments(x, phrase_of, phrases)
     section_of, _ = k_means(mean, count, sections, generator, rounds)
     weighted = torch.zeros(sections, mean.shape[1]).index_add_(
@@ -50,7 +50,7 @@ def seed_field(
     document_of, _ = k_means(section_mean, section_count, documents, generator, rounds)
 
     levels = [document_of[section_of[phrase_of]], section_of[phrase_of], phrase_of]
-    stats = [_cluster_moments(x, of, size) for of, size in zip(levels, splats)]
+    stats = [_cluster_moments(x, of, size) for of, size in zip(levels, splats, strict=True)]
     spread = torch.cat([s[2] for s in stats])
     spread = spread.clamp_min(LEAST_VARIANCE * float(variance.mean()))
     total = float(x.shape[0])
@@ -60,9 +60,7 @@ def seed_field(
         log_spread=spread.log(),
         log_amplitude=torch.cat([(s[0].clamp_min(0.5) / total).log() for s in stats]),
         level=torch.cat([torch.full((n,), at) for at, n in enumerate(splats)]),
-        parent=torch.cat(
-            [torch.full((documents,), -1), document_of, documents + section_of]
-        ),
+        parent=torch.cat([torch.full((documents,), -1), document_of, documents + section_of]),
         splat_id=torch.arange(sum(splats)),
     )
 
@@ -112,7 +110,8 @@ def _cluster_moments(
     x: Float[Tensor, "S D"], of: Int[Tensor, " S"], clusters: int
 ) -> tuple[Float[Tensor, " K"], Float[Tensor, "K D"], Float[Tensor, "K D"]]:
     """Count, mean and variance of the points of each cluster; a lone point takes the mean
-    variance of all clusters, since one key says nothing of how far its like are spread."""
+    variance of all clusters, since one key says nothing of how far its like are spread.
+    """
     count = torch.bincount(of, minlength=clusters).float()
     safe = count.clamp_min(1).unsqueeze(1)
     mean = torch.zeros(clusters, x.shape[1]).index_add_(0, of, x) / safe

@@ -43,7 +43,8 @@ class SplatField:
         }
         for name, shape in shapes.items():
             if tuple(getattr(self, name).shape) != shape:
-                raise FieldError("The field is not sound",
+                raise FieldError(
+                    "The field is not sound",
                     got=f"{name} of shape {tuple(getattr(self, name).shape)}",
                     needed=f"shape {shape}, as {splats} splats of {dim} dimensions need",
                     attempt="fit the field again, or use the one that ships with the model",
@@ -54,7 +55,8 @@ class SplatField:
             roots, self.parent == -1, (self.level[parents] == self.level - 1) & (self.parent >= 0)
         )
         if not bool(proper.all()) or not bool((self.level.diff() >= 0).all()):
-            raise FieldError("The field is not sound",
+            raise FieldError(
+                "The field is not sound",
                 got="splats whose parents are not one level above them",
                 needed="a hierarchy Document ⊃ Section ⊃ Phrase, rows sorted by level",
                 attempt="fit the field again",

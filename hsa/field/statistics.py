@@ -46,7 +46,9 @@ class KeyReservoir:
             number < self.keys_kept, number, (draw * (number + 1)).long()
         )  # Vitter's algorithm R: key n stays with probability S / (n + 1).
         kept = slot < self.keys_kept
-        for index, place in zip(kept.nonzero().squeeze(1).tolist(), slot[kept].tolist()):
+        for index, place in zip(
+            kept.nonzero().squeeze(1).tolist(), slot[kept].tolist(), strict=True
+        ):
             self.keys[:, place] = keys[:, index]
         self.seen += keys.shape[1]
 

@@ -23,7 +23,7 @@ from hsa.attention.spending import WAYS, sensible_reads, spend
 from hsa.errors import InputError
 from hsa.field.checkpoint import as_stored
 from hsa.field.curves import ErrorCurves
-from hsa.field.layer_field import LayerField, stack
+from hsa.field.layer_field import stack
 from hsa.field.model_field import ModelField, Source
 from hsa.field.seeding import seed_field
 from hsa.field.splat_field import SplatField
@@ -173,7 +173,7 @@ def _seed(
         heads.append(
             tuple(
                 seed_field(keys, m, splats, generator, settings.rounds)
-                for keys, m in zip(reservoir.sample(), moment)
+                for keys, m in zip(reservoir.sample(), moment, strict=True)
             )
         )
     return tuple(heads)
@@ -218,9 +218,7 @@ def _calibrate(
     report: Progress,
 ) -> tuple[Tensor, Tensor, tuple[ErrorCurves, ...], tuple[Source, ...]]:
     report("Capturing the calibration texts", 0.65)
-    by_length = {
-        length: probes(loaded, texts, length, settings.queries) for length in lengths
-    }
+    by_length = {length: probes(loaded, texts, length, settings.queries) for length in lengths}
     sources = tuple(source for _, _, source in by_length[lengths[-1]])
     tempers, tilts, curves = [], [], []
     groups = loaded.key_value_heads
@@ -235,18 +233,22 @@ def _calibrate(
             ]
             for length, found in by_length.items()
         }
-        field = fit_weights([text for texts_ in known.values() for text in texts_],
-                            stack(heads[layer], blank, blank))
+        field = fit_weights(
+            [text for texts_ in known.values() for text in texts_],
+            stack(heads[layer], blank, blank),
+        )
         tempers.append(field.temper.flatten(0, 1))
         tilts.append(field.tilt.flatten(0, 1))
         curves.append(
-            [
-                error_curves(known[length], field, sorted({max(1, round(s * length)) for s in SHARES_READ}), STOPS)
-                for length in lengths
-            ]
+            [error_curves(known[length], field, reads_grid(length), STOPS) for length in lengths]
         )
     joined = tuple(join_layers([layer[n] for layer in curves]) for n in range(len(lengths)))
     return torch.stack(tempers), torch.stack(tilts), joined, sources
+
+
+def reads_grid(tokens: int) -> list[int]:
+    """Budgets that error curves are measured at."""
+    return sorted({max(1, round(share * tokens)) for share in SHARES_READ})
 
 
 def join_layers(curves: Sequence[ErrorCurves]) -> ErrorCurves:
@@ -269,9 +271,10 @@ def held_errors(
     found: Sequence[Probe],
 ) -> tuple[tuple[tuple[str, float, float], ...], float]:
     """(way, mean relative error over heads, mean reads) of each way of spending; and the error
-    of the first way that differs by head with unrounded splats."""
-    errors = {way: 0.0 for way in WAYS}
-    reads = {way: 0.0 for way in WAYS}
+    of the first way that differs by head with unrounded splats.
+    """
+    errors = dict.fromkeys(WAYS, 0.0)
+    reads = dict.fromkeys(WAYS, 0.0)
     exactly = 0.0
     share = 1 / (len(found) * loaded.layers)
     for captured, queries, _ in found:
@@ -279,16 +282,12 @@ def held_errors(
         plans = {way: spend(field, sensible_reads(tokens), tokens, way) for way in WAYS}
         for number, activations in captured.items():
             wanted = exact.output(activations, exact.weights(activations, queries))
-
-            def error_of(layer: LayerField, way: str) -> tuple[float, float]:
-                result = attend(activations, layer, plans[way][number], queries)
-                return float(relative_error(result.output, wanted).mean()), result.mean_reads
-
             layer = field.layer(number)
             for way in WAYS:
-                error, spent = error_of(layer, way)
-                errors[way] += share * error
-                reads[way] += share * spent
+                result = attend(activations, layer, plans[way][number], queries)
+                errors[way] += share * float(relative_error(result.output, wanted).mean())
+                reads[way] += share * result.mean_reads
             precise = stack(unrounded[number], layer.temper, layer.tilt)
-            exactly += share * error_of(precise, "per_head")[0]
+            result = attend(activations, precise, plans["per_head"][number], queries)
+            exactly += share * float(relative_error(result.output, wanted).mean())
     return tuple((way, errors[way], reads[way]) for way in WAYS), exactly

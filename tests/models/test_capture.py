@@ -133,8 +133,10 @@ def test_streaming_gives_the_same_and_keeps_nothing(tiny: dict[str, LoadedModel]
 
 def test_a_batch_does_not_keep_its_padding_alive(tiny: dict[str, LoadedModel]) -> None:
     loaded = tiny["llama"]
-    short = capture(loaded, [loaded.tokenize(words(90)), loaded.tokenize(words(2))])[1][0]
-    assert short.k.untyped_storage().nbytes() == short.k.numel() * 4
+    batch = [loaded.tokenize(words(90)), loaded.tokenize(words(2))]
+    for layers in capture(loaded, batch):
+        for tensor in (layers[0].q, layers[0].k, layers[0].v):
+            assert tensor.untyped_storage().nbytes() == tensor.numel() * 4
 
 
 def test_captured_tensors_serve_later_gradients(tiny: dict[str, LoadedModel]) -> None:

@@ -56,6 +56,14 @@ def test_an_empty_static_cache_hides_its_unwritten_keys() -> None:
     torch.testing.assert_close(allocated, filled)
 
 
+def test_the_models_own_scaling_is_used() -> None:
+    q, k, v = tensors(queries=6, keys=6)
+    scaled, _ = attention(Layer(), q, k, v, None, scaling=0.1)
+    default, _ = attention(Layer(), q * 0.1 * 8**0.5, k, v, None)
+    torch.testing.assert_close(scaled, default)
+    assert (scaled - attention(Layer(), q, k, v, None)[0]).abs().max() > 1e-2
+
+
 @pytest.mark.parametrize("keys", [6, 9])
 def test_soft_caps_and_learned_sinks_stay_exact(keys: int) -> None:
     q, k, v = tensors(queries=6, keys=keys)

@@ -1,0 +1,1 @@
+"""How well HSA stands in for exact attention, and what it costs."""
