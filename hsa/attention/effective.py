@@ -28,7 +28,7 @@ class CutRows:
         read: keys read as tokens: near, or far and opened.
         answered_by: node of the closed splat that answers for a key, -1 for every other key.
         whole: rows that read all their far keys and evaluated no splat.
-        logits: scaling · q·k, its product in float32 as the engine's.
+        logits: scaling · q·k.
         log_mass: log m_s(y) of closed splats, -inf elsewhere.
         tilt: θ_s(y) of closed splats as used, zero elsewhere.
         lean: y·(x_j - x̄_s) of a key under a closed splat, zero elsewhere.
@@ -197,8 +197,8 @@ def _block_rows(
     whole = block.exact[group, member, mine].cpu()
     read = near | (far & (opened[:, tree.key_node[:, PHRASE]] | whole.unsqueeze(1)))
 
-    y, x = exact(layer.y[group, member, positions]), exact(layer.x[group])
-    mean = exact(block.mean[group, tree.used])
+    q, y = exact(layer.q[group, member, positions]), exact(layer.y[group, member, positions])
+    k, x, mean = exact(layer.k[group]), exact(layer.x[group]), exact(block.mean[group, tree.used])
     along = y @ x.mT
     along_mean = y @ mean.mT
     answered_by = torch.full(near.shape, -1)
@@ -224,9 +224,7 @@ def _block_rows(
         whole=whole,
         raised=block.raised[group, member, mine].cpu(),
         reads=block.reads[group, member, mine].cpu(),
-        logits=exact(
-            layer.activations.scaling * (layer.q[group, member, positions] @ layer.k[group].mT)
-        ),
+        logits=layer.activations.scaling * (q @ k.mT),
         log_mass=per_node(block.log_mass).double(),
         tilt=per_node(block.tilt).double(),
         lean=torch.where(answered_by >= 0, lean, 0.0),

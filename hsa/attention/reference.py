@@ -118,6 +118,7 @@ def block_views(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> Iterator[Bloc
     causal, special = layer.activations.causal, layer.activations.near_special
     sums = no_sums(layer.tree, layer.v.shape[-1])
     counted = torch.zeros_like(special)
+    k = layer.k.double()
     for block in layer.near.blocks(queries, special, causal):
         if bool((counted & ~block.far).any()):
             sums, counted = no_sums(layer.tree, layer.v.shape[-1]), torch.zeros_like(special)
@@ -130,11 +131,19 @@ def block_views(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> Iterator[Bloc
         gaussian = known.count.clamp_min(1).log().unsqueeze(1) + y @ known.mean.mT
         yield BlockView(
             layer, block, known, opening_tree(layer.tree, known.count), y,
-            layer.activations.scaling * (q @ layer.k.mT),
+            _logits(q, k, layer.activations.scaling),
             block.near(causal).repeat(layer.y.shape[1], 1),
             gaussian.masked_fill(empty, -torch.inf),
             (y * y) @ known.variance.mT,
         )  # fmt: skip
+
+
+def _logits(
+    q: Float[Tensor, "G B D"], k: Float[Tensor, "G T D"], scaling: float
+) -> Float[Tensor, "G B T"]:
+    """scaling · q·k, rounded once: float32 products differ from kernel to kernel, and at
+    logits of 40 by more than an explanation may be off."""
+    return (scaling * (q.double() @ k.mT)).float()
 
 
 def openings(

@@ -41,9 +41,12 @@ class LayerScores:
         mass: share of HSA's attention mass by what answers for it, as in ANSWERED_BY.
         entropy, sink, previous, induction: of standard attention, see `patterns`; means over
             the queries for which they mean something, NaN if there is none.
+        near_keys, visible_keys: read as near, and seen by standard attention, per query.
     """
 
     layer: int
+    near_keys: float
+    visible_keys: float
     error: Float[Tensor, " H"]
     opened_only_error: Float[Tensor, " H"]
     reads: Float[Tensor, " H"]
@@ -149,6 +152,8 @@ def layer_scores(
 
     return LayerScores(
         layer=activations.layer,
+        near_keys=float(torch.cat([part["near_keys"] for part in parts]).mean()),
+        visible_keys=float(torch.cat([part["visible_keys"] for part in parts]).mean()),
         error=difference.sqrt() / norm,
         opened_only_error=dropped.sqrt() / norm,
         reads=mean("reads"),
@@ -161,23 +166,14 @@ def layer_scores(
     )
 
 
-def gather(
-    rows: Sequence[LayerScores], queries: Int[Tensor, " Q"], tokens: int, causal: bool
-) -> HeadGrid:
+def gather(rows: Sequence[LayerScores], queries: Int[Tensor, " Q"], tokens: int) -> HeadGrid:
     """The grid of all layers, in the order given."""
-    near = NearKeys.for_length(tokens, causal)
-    plain = torch.zeros(tokens, dtype=torch.bool)
-    read = sum(
-        float(block.near(causal).sum()) for block in near.blocks(queries, plain, causal)
-    )
-    seen = float((queries + 1).sum()) if causal else float(tokens * queries.numel())
     stacked = {
         part.name: torch.stack([getattr(row, part.name) for row in rows])
-        for part in fields(LayerScores)
-        if part.name != "layer"
+        for part in fields(HeadGrid)
+        if part.name not in ("tokens", "queries", "near_keys", "visible_keys")
     }
-    count = queries.numel()
-    return HeadGrid(tokens, queries, read / count, seen / count, **stacked)
+    return HeadGrid(tokens, queries, rows[0].near_keys, rows[0].visible_keys, **stacked)
 
 
 def head_grid(
@@ -190,11 +186,9 @@ def head_grid(
 ) -> HeadGrid:
     """Every head of the layers given, one layer in memory at a time if they come one by one."""
     rows = []
-    causal = True
     for activations in layers:
-        causal = activations.causal
         if queries is None:
-            queries = grid_queries(activations.tokens, causal)
+            queries = grid_queries(activations.tokens, activations.causal)
         number = activations.layer
         if progress is not None:
             progress(f"Both attentions: layer {number + 1} of {field.layers}",
@@ -203,7 +197,7 @@ def head_grid(
             layer_scores(activations, field.layer(number), spending[number], ids, queries)
         )
     assert queries is not None, "a grid has at least one layer"
-    return gather(rows, queries, len(ids), causal)
+    return gather(rows, queries, len(ids))
 
 
 def _block(
@@ -224,11 +218,14 @@ def _block(
         return by_head(tensor.square().sum(-1)).sum(-1)
 
     queries = view.block.queries
+    one_head = slice(0, queries.numel())
     patterns = row_patterns(by_head(weights), queries, after_same_token(ids, queries))
     return {
         "difference": squares(given.output - wanted),
         "dropped": squares(opened - wanted),
         "wanted": squares(wanted),
+        "near_keys": view.near[one_head].sum(-1).float(),
+        "visible_keys": visible[one_head].sum(-1).float(),
         "reads": by_head(opening.reads.float()),
         "exact_rows": by_head(exact.float()),
         "mass": by_head(_mass(view, given)),

@@ -214,7 +214,7 @@ def head_grid(
                 take(number, layer)
         else:
             _capture(loaded, text, range(loaded.layers), take)
-        return gather(rows, queries, len(text), loaded.causal)
+        return gather(rows, queries, len(text))
 
     return _stores()["grids"].get(("grid", ready.identity, *key), make)
 

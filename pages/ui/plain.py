@@ -2,12 +2,12 @@
 
 import re
 
-_MARKS = re.compile(r"([!-/:-@\[-`{-~])")
+_MARKS = re.compile(r"([!#$&()*+\-./:<=>@\[\\\]^_`{|}~])")
 _UNSENDABLE = re.compile("[\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
-    """Every ASCII punctuation mark escaped, line breaks kept, halves of characters replaced.
+    """Every mark that Markdown may read escaped, line breaks kept, halves of characters replaced.
 
     For places where Streamlit always reads Markdown (labels, messages); longer texts go
     through `st.text`.

@@ -1,0 +1,195 @@
+"""Explore: both attentions over every head of a prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.ui import choices, inputs
+from pages.ui.case import Case, case
+from pages.ui.frame import frame
+from pages.ui.plain import plain
+from pages.ui.waiting import waiting
+
+if TYPE_CHECKING:
+    from hsa.evaluation.head_grid import HeadGrid
+
+WITHOUT_ASKING = 1024  # tokens; beyond, the work begins with a click
+GRID, TABLE = "head-grid", "head-table"
+
+page = frame(
+    "Explore",
+    "Where does Hierarchical Splat Attention agree with standard attention, and what did it read?",
+    prompt_in="page",
+)
+inputs.sample_control()
+inputs.prompt_control()
+with st.popover("Upload a text"):
+    inputs.upload_control()
+
+
+def main(asked: Case) -> None:
+    """The prompt in tokens, the grid, and the head chosen in it."""
+    _tokens(asked)
+    grid = asked.kept_grid()
+    if grid is None and len(asked.tokens) > WITHOUT_ASKING:
+        st.info(
+            f"{len(asked.tokens):,} tokens in {asked.loaded.layers} layers take about half a "
+            "minute; 64 queries spread over the text are compared. Start when you are ready, or "
+            "go straight to a single head on Compare."
+        )
+        if not st.button("Compare all heads", type="primary", key="compare-all"):
+            return
+    if grid is None:
+        with waiting() as progress:
+            grid = asked.head_grid(progress)
+    _summary(grid)
+    _grid(grid)
+
+
+def _tokens(asked: Case) -> None:
+    import pandas as pd
+
+    tokens = asked.tokens
+    words = "token" if len(tokens) == 1 else "tokens"
+    with st.expander(plain(f"{len(tokens):,} {words}, as {asked.loaded.title} reads them")):
+        st.dataframe(
+            pd.DataFrame({"token": list(tokens.strings), "id": list(tokens.ids)}),
+            height=220,
+        )
+
+
+def _summary(grid: HeadGrid) -> None:
+    from hsa.evaluation.grid_summary import sentence, summarise
+
+    summary = summarise(grid)
+    st.markdown(plain(sentence(summary)))
+    notes = []
+    if not grid.all_queries:
+        notes.append(
+            f"Measured on {grid.queries.numel()} of {grid.tokens:,} queries, in 8 stretches "
+            "spread over the text."
+        )
+    if summary.exact_rows > 0:
+        notes.append(
+            f"{summary.exact_rows:.0%} of the queries had no more far keys than reads and read "
+            "them all."
+        )
+    if notes:
+        st.caption(plain(" ".join(notes)))
+
+
+def _grid(grid: HeadGrid) -> None:
+    from hsa.evaluation.scores import SCORES
+
+    if choices.COLOUR.value not in SCORES:
+        choices.COLOUR.choose(choices.COLOUR.default)
+    layer = choices.within(choices.LAYER, grid.layers)
+    head = choices.within(choices.HEAD, grid.heads)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.selectbox(
+            "Colour by",
+            list(SCORES),
+            format_func=lambda name: SCORES[name].title,
+            **choices.COLOUR.widget(),
+        )
+        score = SCORES[choices.COLOUR.value]
+        st.caption(plain(score.meaning))
+        _map(grid, layer, head)
+    with right:
+        _head(grid, layer, head)
+    with st.expander("All heads as a table: click a column to sort, a row to choose"):
+        _table(grid)
+
+
+def _map(grid: HeadGrid, layer: int, head: int) -> None:
+    from hsa.evaluation.scores import SCORES
+    from hsa.figures.head_grid import head_grid_figure
+
+    def clicked() -> None:
+        points = st.session_state[GRID].selection.points
+        if points:
+            _choose(*points[0]["customdata"][:2])
+
+    figure = head_grid_figure(grid, SCORES[choices.COLOUR.value], (layer, head))
+    st.plotly_chart(
+        figure,
+        key=GRID,
+        on_select=clicked,
+        selection_mode="points",
+        config={"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}},
+    )
+    _downloads(grid, layer, head)
+
+
+def _downloads(grid: HeadGrid, layer: int, head: int) -> None:
+    from hsa.evaluation.scores import SCORES
+    from hsa.figures.head_grid import head_grid_figure
+    from hsa.figures.head_table import head_csv, head_npz
+    from hsa.figures.standalone import standalone_html
+
+    score = SCORES[choices.COLOUR.value]
+
+    def page_of_figure() -> bytes:
+        return standalone_html(head_grid_figure(grid, score, (layer, head)))
+
+    with st.popover("Download"):
+        for label, name, mime, make in (
+            ("Numbers (CSV)", "heads.csv", "text/csv", lambda: head_csv(grid)),
+            ("Numbers (NPZ)", "heads.npz", "application/octet-stream", lambda: head_npz(grid)),
+            ("Figure (HTML, with its SVG)", "heads.html", "text/html", page_of_figure),
+        ):
+            st.download_button(label, make, name, mime, on_click="ignore", key=f"download-{name}")
+        st.caption("The camera on the figure saves a PNG; the one in the HTML file an SVG.")
+
+
+def _head(grid: HeadGrid, layer: int, head: int) -> None:
+    from hsa.evaluation.scores import SCORES
+    from hsa.figures.answered_mass import answered_mass_figure
+    from hsa.figures.head_grid import shown
+
+    beside = st.columns(2)
+    beside[0].selectbox("Layer", range(grid.layers), **choices.LAYER.widget())
+    beside[1].selectbox("Head", range(grid.heads), **choices.HEAD.widget())
+    names = ("error", "opened_only_error", "reads", "entropy", "sink", "previous", "induction")
+    for start in range(0, len(names), 3):
+        for place, name in zip(st.columns(3), names[start : start + 3], strict=False):
+            score = SCORES[name]
+            value = shown(score, float(score.of(grid)[layer, head]))
+            place.metric(score.title, value, help=score.meaning)
+    st.plotly_chart(answered_mass_figure(grid, layer, head), key="answered-mass")
+    st.page_link(
+        "pages/compare.py",
+        label=f"Compare layer {layer}, head {head} →",
+        icon=":material/compare:",
+    )
+
+
+def _table(grid: HeadGrid) -> None:
+    from hsa.evaluation.scores import SCORES
+    from hsa.figures.head_table import head_table
+    from pages.ui.tables import score_columns
+
+    def clicked() -> None:
+        rows = st.session_state[TABLE].selection.rows
+        if rows:
+            _choose(*divmod(rows[0], grid.heads))
+
+    st.dataframe(
+        head_table(grid),
+        key=TABLE,
+        hide_index=True,
+        on_select=clicked,
+        selection_mode="single-row",
+        column_config=score_columns(SCORES),
+    )
+
+
+def _choose(layer: int, head: int) -> None:
+    choices.LAYER.choose(int(layer))
+    choices.HEAD.choose(int(head))
+
+
+main(case(page, "Pick a sample above, or type a text and press Ctrl + Enter."))
