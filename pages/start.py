@@ -23,10 +23,12 @@ page = frame(
     "Where does Hierarchical Splat Attention agree with standard attention, and what did it read?",
     prompt_in="page",
 )
-inputs.sample_control()
-inputs.prompt_control()
-with st.popover("Upload a text"):
+samples, upload = st.columns([5, 1], vertical_alignment="bottom")
+with samples:
+    inputs.sample_control()
+with upload, st.popover("Upload a text"):
     inputs.upload_control()
+inputs.prompt_control()
 
 
 def main(asked: Case) -> None:
@@ -153,12 +155,17 @@ def _head(grid: HeadGrid, layer: int, head: int) -> None:
     beside = st.columns(2)
     beside[0].selectbox("Layer", range(grid.layers), **choices.LAYER.widget())
     beside[1].selectbox("Head", range(grid.heads), **choices.HEAD.widget())
-    names = ("error", "opened_only_error", "reads", "entropy", "sink", "previous", "induction")
-    for start in range(0, len(names), 3):
-        for place, name in zip(st.columns(3), names[start : start + 3], strict=False):
-            score = SCORES[name]
-            value = shown(score, float(score.of(grid)[layer, head]))
-            place.metric(score.title, value, help=score.meaning)
+    values = {name: shown(s, float(s.of(grid)[layer, head])) for name, s in SCORES.items()}
+    for place, name in zip(st.columns(2), ("error", "opened_only_error"), strict=True):
+        place.metric(SCORES[name].title, values[name], help=SCORES[name].meaning)
+    st.caption(
+        plain(
+            f"HSA read {values['reads']} splats or far tokens and {grid.near_keys:.1f} near tokens "
+            f"per query. Standard attention of this head: entropy {values['entropy']}, sink share "
+            f"{values['sink']}, previous-token score {values['previous']}, induction score "
+            f"{values['induction']}."
+        )
+    )
     st.plotly_chart(answered_mass_figure(grid, layer, head), key="answered-mass")
     st.page_link(
         "pages/compare.py",

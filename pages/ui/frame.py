@@ -7,6 +7,7 @@ may rely on it. Nothing slow is imported: the first paint does not wait for torc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -14,6 +15,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import choices, inputs, preload
 from pages.ui.plain import plain
+
+ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,8 @@ def frame(
         question: the one question that this page answers.
         prompt_in: "page" when the page shows the prompt's controls itself.
     """
-    st.set_page_config(
-        page_title=f"{title} · HSA Explorer", page_icon=":material/blur_on:", layout="wide"
-    )
+    # A file: icons by name would be fetched from the network by the browser.
+    st.set_page_config(f"{title} · HSA Explorer", str(ICON), layout="wide")
     preload.start()
     choices.restore()
     choices.keep_in_address()
@@ -44,7 +46,6 @@ def frame(
             inputs.sample_control()
             inputs.prompt_control()
         note = inputs.reads_control()
-        st.page_link("pages/glossary.py", label="What the words mean", icon=":material/menu_book:")
     st.title(title)
     st.caption(question)
     for sentence in choices.notices():

@@ -1,4 +1,4 @@
-"""Tiny random models saved as folders, and the two real ones."""
+"""Tiny random models saved as folders."""
 
 from __future__ import annotations
 
@@ -103,16 +103,6 @@ def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def tiny(tiny_folders: dict[str, Path]) -> dict[str, LoadedModel]:
     return {kind: load(str(folder)) for kind, folder in tiny_folders.items()}
-
-
-@pytest.fixture(scope="session")
-def smollm2() -> LoadedModel:
-    return load("smollm2")
-
-
-@pytest.fixture(scope="session")
-def minilm() -> LoadedModel:
-    return load("minilm")
 
 
 def words(count: int, start: int = 0) -> str:
