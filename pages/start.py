@@ -23,7 +23,7 @@ page = frame(
     "Where does Hierarchical Splat Attention agree with standard attention, and what did it read?",
     prompt_in="page",
 )
-samples, upload = st.columns([5, 1], vertical_alignment="bottom")
+samples, upload = st.columns([5, 1], vertical_alignment="center")
 with samples:
     inputs.sample_control()
 with upload, st.popover("Upload a text"):
@@ -152,9 +152,18 @@ def _head(grid: HeadGrid, layer: int, head: int) -> None:
     from hsa.figures.answered_mass import answered_mass_figure
     from hsa.figures.head_grid import shown
 
-    beside = st.columns(2)
+    worst = divmod(int(grid.error.argmax()), grid.heads)
+    beside = st.columns([2, 2, 1], vertical_alignment="bottom")
     beside[0].selectbox("Layer", range(grid.layers), **choices.LAYER.widget())
     beside[1].selectbox("Head", range(grid.heads), **choices.HEAD.widget())
+    beside[2].button(
+        "Worst",
+        help="The head whose output differs most.",
+        on_click=_choose,
+        args=worst,
+        disabled=(layer, head) == worst,
+        key="worst-head",
+    )
     values = {name: shown(s, float(s.of(grid)[layer, head])) for name, s in SCORES.items()}
     for place, name in zip(st.columns(2), ("error", "opened_only_error"), strict=True):
         place.metric(SCORES[name].title, values[name], help=SCORES[name].meaning)
@@ -166,7 +175,15 @@ def _head(grid: HeadGrid, layer: int, head: int) -> None:
             f"{values['induction']}."
         )
     )
-    st.plotly_chart(answered_mass_figure(grid, layer, head), key="answered-mass")
+    st.caption(
+        plain(f"What answers for HSA's attention mass in layer {layer}, head {head}; the mean of "
+        "all heads in grey.")
+    )
+    st.plotly_chart(
+        answered_mass_figure(grid, layer, head),
+        key="answered-mass",
+        config={"displayModeBar": False},
+    )
     st.page_link(
         "pages/compare.py",
         label=f"Compare layer {layer}, head {head} →",

@@ -1,37 +1,38 @@
-"""What answers for one head's attention mass, as one bar."""
+"""What answers for one head's attention mass."""
 
 from __future__ import annotations
 
 import plotly.graph_objects as go
 
 from hsa.evaluation.head_grid import ANSWERED_BY, HeadGrid
-from hsa.figures.colours import ANSWER_COLOURS
+from hsa.figures.colours import ANSWER_COLOURS, BACKGROUND
 
 
 def answered_mass_figure(grid: HeadGrid, layer: int, head: int) -> go.Figure:
-    """Shares of HSA's mass from near tokens to closed Documents, this head over the mean head."""
-    rows = [
-        ("mean of all heads", grid.mass.flatten(0, 1).mean(0)),
-        (f"layer {layer}, head {head}", grid.mass[layer, head]),
-    ]
+    """Shares of HSA's mass from near tokens to closed Documents, this head beside the mean."""
     figure = go.Figure()
-    for place, (name, colour) in enumerate(zip(ANSWERED_BY, ANSWER_COLOURS, strict=True)):
+    for label, mass, colours in (
+        ("mean of all heads", grid.mass.flatten(0, 1).mean(0), BACKGROUND),
+        (f"layer {layer}, head {head}", grid.mass[layer, head], list(ANSWER_COLOURS)),
+    ):
         figure.add_bar(
-            x=[float(mass[place]) for _, mass in rows],
-            y=[label for label, _ in rows],
+            x=mass.tolist(),
+            y=list(ANSWERED_BY),
             orientation="h",
-            name=name,
-            marker={"color": colour},
-            hovertemplate=f"{name}: %{{x:.1%}}<extra>%{{y}}</extra>",
+            name=label,
+            marker={"color": colours},
+            text=[f"{share:.1%}" for share in mass.tolist()],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1%}<extra>" + label + "</extra>",
         )
     figure.update_layout(
-        barmode="stack",
-        height=190,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": -0.3, "traceorder": "normal"},
+        barmode="group",
+        bargap=0.25,
+        height=260,
+        margin={"l": 8, "r": 40, "t": 8, "b": 8},
+        showlegend=False,
     )
-    figure.update_xaxes(
-        tickformat=".0%", range=[0, 1], title="share of attention mass", fixedrange=True
-    )
-    figure.update_yaxes(fixedrange=True)
+    figure.update_xaxes(visible=False, range=[0, 1.05], fixedrange=True)
+    figure.update_yaxes(fixedrange=True, autorange="reversed")
     return figure

@@ -3,6 +3,8 @@
 # What answers for attention mass, from near tokens to closed Documents (ANSWERED_BY): tokens
 # in greys, splats from light to dark, told apart in greyscale too.
 ANSWER_COLOURS = ("#9aa5b1", "#5f6c7b", "#f2b872", "#d9772b", "#8f3b12")
+# What stands behind for comparison.
+BACKGROUND = "#c9ced6"
 CHOSEN = "#e0218a"
 # High is good: pale to deep blue-green.
 SEQUENTIAL = "Viridis"

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from pages.ui import long_texts
-from pages.ui.plain import sendable
+from pages.ui.plain import plain, sendable
 from pages.ui.samples import SAMPLES, sample_text
 
 T = TypeVar("T")
@@ -46,9 +46,8 @@ class Choice(Generic[T]):
 
     def choose(self, value: T) -> None:
         """Choose, and put it into the address."""
-        st.session_state[f"chosen-{self.name}"] = value
         st.session_state[_NOTICES] = []
-        keep_in_address()
+        _set(self, value)
 
     def widget(self, *, suffix: str = "") -> dict[str, Any]:
         """`key` and `on_change` of a Streamlit widget that shows and changes this choice."""
@@ -152,11 +151,16 @@ def choose_sample(name: str) -> None:
 
 
 def within(choice: Choice[int], count: int) -> int:
-    """The choice if it is below `count`; otherwise its default, with a notice."""
-    if choice.value >= count:
-        got = choice.value
-        choice.choose(choice.default)
-        notify(f"There is no {choice.name} {got:,} here: 0 to {count - 1}. Shown: {choice.value}.")
+    """The choice if it is below `count`; otherwise its default, and the page says so here."""
+    got = choice.value
+    if got >= count:
+        _set(choice, choice.default)
+        st.warning(
+            plain(
+                f"There is no {choice.name} {got:,} here; they go from 0 to {count - 1}. "
+                f"Shown: {choice.name} {choice.default}."
+            )
+        )
     return choice.value
 
 
@@ -177,6 +181,11 @@ def restore() -> None:
                 f"The address says {choice.name}={given[:60]!r}, which means nothing here. "
                 f"Needed: {choice.needed}. The default is used."
             )
+
+
+def _set(choice: Choice[Any], value: Any) -> None:
+    st.session_state[f"chosen-{choice.name}"] = value
+    keep_in_address()
 
 
 def keep_in_address() -> None:

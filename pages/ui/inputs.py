@@ -68,6 +68,9 @@ def prompt_control(*, height: int = 120) -> None:
         help="Ctrl + Enter reads it. Texts longer than the model's limit are cut, and the page "
         "says so.",
     )
+    if choices.SAMPLE.value:
+        sample = SAMPLES[choices.SAMPLE.value]
+        st.caption(plain(f"{sample.title}: {sample.shows}."))
 
 
 def sample_control() -> None:
@@ -86,9 +89,8 @@ def sample_control() -> None:
         key=key,
         on_change=heard,
         format_func=lambda name: SAMPLES[name].title,
+        wrap=True,
     )
-    if chosen:
-        st.caption(plain(f"{SAMPLES[chosen].title}: {SAMPLES[chosen].shows}."))
 
 
 def upload_control() -> None:

@@ -23,12 +23,12 @@ class Sample:
 SAMPLES: dict[str, Sample] = {
     sample.name: sample
     for sample in (
-        Sample("fact", "A fact", "one sentence: the smallest case in which splats close"),
-        Sample("repeat", "A pattern that repeats", "induction heads look back at what came next"),
+        Sample("fact", "Fact", "one sentence: the smallest case in which splats close"),
+        Sample("repeat", "Repetition", "induction heads look back at what came next"),
         Sample("code", "Code", "brackets and names attend to their like"),
-        Sample("dialogue", "A dialogue", "who speaks, and who is spoken of"),
-        Sample("languages", "Many languages", "emoji, right-to-left and words in pieces"),
-        Sample("moby-short", "Moby-Dick, a page", "about 500 tokens"),
+        Sample("dialogue", "Dialogue", "who speaks, and who is spoken of"),
+        Sample("languages", "Languages", "emoji, right-to-left and words in pieces"),
+        Sample("moby-short", "Moby-Dick, a page", "about 450 tokens"),
         Sample("moby-long", "Moby-Dick, a chapter", "about 2,000 tokens: where reads are saved"),
     )
 }
