@@ -75,8 +75,13 @@ def _summary(grid: HeadGrid) -> None:
         )
     if summary.exact_rows > 0:
         notes.append(
-            f"{summary.exact_rows:.0%} of the queries had no more far keys than reads and read "
+            f"{summary.exact_rows:.0%} of the rows had no more far keys than reads and read "
             "them all."
+        )
+    if summary.raised_rows > 0:
+        notes.append(
+            f"{summary.raised_rows:.0%} of the rows had more Documents than reads; each Document "
+            "is read at least."
         )
     if notes:
         st.caption(plain(" ".join(notes)))
@@ -113,7 +118,7 @@ def _map(grid: HeadGrid, layer: int, head: int) -> None:
     def clicked() -> None:
         points = st.session_state[GRID].selection.points
         if points:
-            _choose(*points[0]["customdata"][:2])
+            _choose(points[0]["y"], points[0]["x"])
 
     figure = head_grid_figure(grid, SCORES[choices.COLOUR.value], (layer, head))
     st.plotly_chart(
@@ -153,17 +158,18 @@ def _head(grid: HeadGrid, layer: int, head: int) -> None:
     from hsa.figures.head_grid import shown
 
     worst = divmod(int(grid.error.argmax()), grid.heads)
-    beside = st.columns([2, 2, 1], vertical_alignment="bottom")
+    beside = st.columns(2)
     beside[0].selectbox("Layer", range(grid.layers), **choices.LAYER.widget())
     beside[1].selectbox("Head", range(grid.heads), **choices.HEAD.widget())
-    beside[2].button(
-        "Worst",
-        help="The head whose output differs most.",
-        on_click=_choose,
-        args=worst,
-        disabled=(layer, head) == worst,
-        key="worst-head",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link("pages/compare.py", label=f"**Compare layer {layer}, head {head} →**")
+        st.button(
+            "Show the worst head",
+            on_click=_choose,
+            args=worst,
+            disabled=(layer, head) == worst,
+            key="worst-head",
+        )
     values = {name: shown(s, float(s.of(grid)[layer, head])) for name, s in SCORES.items()}
     for place, name in zip(st.columns(2), ("error", "opened_only_error"), strict=True):
         place.metric(SCORES[name].title, values[name], help=SCORES[name].meaning)
@@ -183,11 +189,6 @@ def _head(grid: HeadGrid, layer: int, head: int) -> None:
         answered_mass_figure(grid, layer, head),
         key="answered-mass",
         config={"displayModeBar": False},
-    )
-    st.page_link(
-        "pages/compare.py",
-        label=f"Compare layer {layer}, head {head} →",
-        icon=":material/compare:",
     )
 
 

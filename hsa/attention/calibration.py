@@ -110,7 +110,7 @@ class _LevelSums:
         reference = given.log_z.unsqueeze(-1)
         read = (logits - reference).exp()
         level = view.layer.tree.level.unsqueeze(1)
-        tilted_value = torch.einsum("gbd,gcvd->gbcv", view.y, view.moments.covariance) / (
+        tilted_value = torch.einsum("gbd,gcvd->gbcv", view.y, view.moments.covariance()) / (
             1 + SATURATION * view.spread
         ).unsqueeze(-1)
         masses, values, tilts = [], [], []

@@ -123,7 +123,11 @@ def open_splats(
 
 
 class _Balance:
-    """Running Z and squared error of each query's closed splats, in units of exp(reference)."""
+    """Z and squared error of each query's closed splats, in units of exp(reference).
+
+    Summed anew after every opening: with τ = 1 a coarse splat's mass can stand e^40 above the
+    row's own, and nothing would be left of what remains once it was subtracted.
+    """
 
     def __init__(self, stop: StopRule, tree: OpeningTree, spent: Int[Tensor, " B"]) -> None:
         top = torch.maximum(stop.log_read, stop.log_mass).amax(-1)
@@ -135,11 +139,9 @@ class _Balance:
         self.mass, self.read = flat(stop.log_mass), flat(stop.log_read)
         self.square = flat(stop.log_error).square()
         self.limit = stop.limits.double().flatten(1)
-        roots = tree.root.unsqueeze(1).expand(stop.log_mass.shape).flatten(0, 1)
-        near = flat(stop.log_near.unsqueeze(-1)).squeeze(-1)
-        self.total = near + (self.mass * roots).sum(1)
-        self.error = (self.square * roots).sum(1)
-        self.row = torch.arange(self.total.numel(), device=self.total.device)
+        self.closed = tree.root.unsqueeze(1).expand(stop.log_mass.shape).flatten(0, 1).clone()
+        self.exact = flat(stop.log_near.unsqueeze(-1)).squeeze(-1)
+        self.row = torch.arange(self.exact.numel(), device=self.exact.device)
         self.stopped_at = torch.full_like(self.limit, NEVER, dtype=torch.int64)
         self._mark(spent)
 
@@ -148,7 +150,7 @@ class _Balance:
         return (self.stopped_at[:, self.row] < NEVER).all(0)
 
     def keep(self, going: Bool[Tensor, " A"]) -> None:
-        for name in ("mass", "read", "square", "total", "error", "row"):
+        for name in ("mass", "read", "square", "closed", "exact", "row"):
             setattr(self, name, getattr(self, name)[going])
 
     def open(
@@ -156,17 +158,15 @@ class _Balance:
     ) -> None:
         at = torch.arange(node.numel(), device=node.device)
         leaf = ~children.any(1)
-        self.total = (
-            self.total
-            - self.mass[at, node]
-            + (self.mass * children).sum(1)
-            + self.read[at, node] * leaf
-        )
-        self.error = self.error - self.square[at, node] + (self.square * children).sum(1)
+        self.exact = self.exact + self.read[at, node] * leaf
+        self.closed = self.closed | children
+        self.closed[at, node] = False
         self._mark(spent)
 
     def _mark(self, spent: Int[Tensor, " A"]) -> None:
-        estimated = self.error.clamp_min(0).sqrt() / self.total.clamp_min(1e-300)
+        error = (self.square * self.closed).sum(1).sqrt()
+        total = self.exact + (self.mass * self.closed).sum(1)
+        estimated = error / total.clamp_min(1e-300)
         met = estimated <= self.limit[:, self.row]
         before = self.stopped_at[:, self.row]
         self.stopped_at[:, self.row] = torch.where(

@@ -17,7 +17,7 @@ from hsa.attention.spending import Spending
 from hsa.errors import InputError
 from hsa.field.frame import into_frame
 from hsa.field.layer_field import LayerField
-from hsa.field.moments import Moments, moments, no_sums, phrase_sums, with_ancestors
+from hsa.field.moments import Moments, add_keys, moments, no_sums
 from hsa.field.routing import route
 from hsa.field.splat_field import PHRASE
 from hsa.field.tree import OpeningTree, PromptTree, opening_tree, prompt_tree
@@ -122,9 +122,9 @@ def block_views(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> Iterator[Bloc
     for block in layer.near.blocks(queries, special, causal):
         if bool((counted & ~block.far).any()):
             sums, counted = no_sums(layer.tree, layer.v.shape[-1]), torch.zeros_like(special)
-        sums = sums + phrase_sums(layer.tree, layer.x, layer.v, block.far & ~counted)
+        sums = add_keys(layer.tree, sums, layer.x, layer.v, block.far & ~counted)
         counted = block.far
-        known = moments(layer.tree, with_ancestors(layer.tree, sums))
+        known = moments(layer.tree, sums)
         y = layer.y[:, :, block.queries].flatten(1, 2)
         q = layer.q[:, :, block.queries].flatten(1, 2)
         empty = (known.count == 0).unsqueeze(1)
@@ -141,8 +141,11 @@ def block_views(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> Iterator[Bloc
 def _logits(
     q: Float[Tensor, "G B D"], k: Float[Tensor, "G T D"], scaling: float
 ) -> Float[Tensor, "G B T"]:
-    """scaling · q·k, rounded once: float32 products differ from kernel to kernel, and at
-    logits of 40 by more than an explanation may be off."""
+    """Logits scaling · q·k, rounded once.
+
+    Float32 products differ from kernel to kernel, and at logits of 40 by more than an
+    explanation may be off.
+    """
     return (scaling * (q.double() @ k.mT)).float()
 
 
@@ -234,7 +237,8 @@ def answer(
         theta = theta.masked_fill(excess, 0.0)
     weights = (logits - log_z.unsqueeze(-1)).exp()
     output = weights @ view.layer.v + mass @ view.moments.value
-    return Answer(read, log_mass, log_z, theta, output + tilted_values(view, mass * theta))
+    tilted = view.moments.covariance_times(mass * theta, view.y)
+    return Answer(read, log_mass, log_z, theta, output + tilted)
 
 
 def closed_shares(
@@ -252,19 +256,6 @@ def closed_shares(
         constant += level_part.masked_fill(~on_level, 0.0).gather(2, node)
         gradient += slope.masked_fill(~on_level, 0.0).gather(2, node)
     return (constant + gradient * (view.y @ view.layer.x.mT)).masked_fill(~view.block.far, 0.0)
-
-
-def tilted_values(
-    view: BlockView, weight: Float[Tensor, "G B C"], chunk: int = 64
-) -> Float[Tensor, "G B V"]:
-    """Σ_s weight_s C_s y over the splats with any weight."""
-    total = torch.zeros(*view.y.shape[:2], view.layer.v.shape[-1], device=view.y.device)
-    used = (weight != 0).any(dim=(0, 1)) if weight.numel() else weight.new_zeros(0).bool()
-    for nodes in used.nonzero().squeeze(1).split(chunk):
-        outer = weight[:, :, nodes].unsqueeze(-1) * view.y.unsqueeze(2)
-        covariance = view.moments.covariance[:, nodes].permute(0, 1, 3, 2).flatten(1, 2)
-        total += outer.flatten(2) @ covariance
-    return total
 
 
 def _of_phrase(of_node: Bool[Tensor, "G B C"], tree: PromptTree) -> Bool[Tensor, "G B T"]:

@@ -153,7 +153,7 @@ def compare_head(
         layer: what `result` was computed from.
         head: counted within the result.
     """
-    blocks = list(_compared(cut) for cut in cut_rows(result, layer, head, queries))
+    blocks = [_compared(cut) for cut in cut_rows(result, layer, head, queries)]
     order = torch.cat([block["place"] for block in blocks]).argsort()
 
     def rows(name: str) -> Tensor:

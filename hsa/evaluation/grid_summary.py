@@ -22,6 +22,7 @@ class GridSummary:
     near_keys: float
     visible_keys: float
     exact_rows: float
+    raised_rows: float
 
 
 def summarise(grid: HeadGrid) -> GridSummary:
@@ -39,6 +40,7 @@ def summarise(grid: HeadGrid) -> GridSummary:
         near_keys=grid.near_keys,
         visible_keys=grid.visible_keys,
         exact_rows=float(grid.exact_rows.mean()),
+        raised_rows=float(grid.raised_rows.mean()),
     )
 
 

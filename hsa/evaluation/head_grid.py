@@ -38,6 +38,7 @@ class LayerScores:
             opened tokens that HSA read.
         reads: splats and far tokens evaluated per query; the near keys are not among them.
         exact_rows: share of queries whose far keys were all read, no splat evaluated.
+        raised_rows: share of queries whose reads were raised to the number of Documents.
         mass: share of HSA's attention mass by what answers for it, as in ANSWERED_BY.
         entropy, sink, previous, induction: of standard attention, see `patterns`; means over
             the queries for which they mean something, NaN if there is none.
@@ -51,6 +52,7 @@ class LayerScores:
     opened_only_error: Float[Tensor, " H"]
     reads: Float[Tensor, " H"]
     exact_rows: Float[Tensor, " H"]
+    raised_rows: Float[Tensor, " H"]
     mass: Float[Tensor, "H 5"]
     entropy: Float[Tensor, " H"]
     sink: Float[Tensor, " H"]
@@ -77,6 +79,7 @@ class HeadGrid:
     opened_only_error: Float[Tensor, "L H"]
     reads: Float[Tensor, "L H"]
     exact_rows: Float[Tensor, "L H"]
+    raised_rows: Float[Tensor, "L H"]
     mass: Float[Tensor, "L H 5"]
     entropy: Float[Tensor, "L H"]
     sink: Float[Tensor, "L H"]
@@ -158,6 +161,7 @@ def layer_scores(
         opened_only_error=dropped.sqrt() / norm,
         reads=mean("reads"),
         exact_rows=mean("exact_rows"),
+        raised_rows=mean("raised_rows"),
         mass=mean("mass"),
         entropy=mean("entropy"),
         sink=mean("sink"),
@@ -228,6 +232,7 @@ def _block(
         "visible_keys": visible[one_head].sum(-1).float(),
         "reads": by_head(opening.reads.float()),
         "exact_rows": by_head(exact.float()),
+        "raised_rows": by_head(opening.raised.float()),
         "mass": by_head(_mass(view, given)),
     } | {part.name: getattr(patterns, part.name) for part in fields(patterns)}
 

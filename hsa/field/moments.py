@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hsa.field.splat_field import PHRASE, SECTION
+from hsa.field.splat_field import DOCUMENT, PHRASE, SECTION
 from hsa.field.tree import PromptTree
 
 
@@ -34,14 +35,38 @@ class Sums:
 
 @dataclass(frozen=True)
 class Moments:
-    """Count n, mean key x̄, diagonal variance s², mean value v̄, tr Var(v), C = Cov(v, x)."""
+    """Count n, mean key x̄, diagonal variance s², mean value v̄, tr Var(v), and C = Cov(v, x).
+
+    C is kept as the sums that it follows from: D × V numbers a splat are costly to move.
+    """
 
     count: Float[Tensor, "G C"]
     mean: Float[Tensor, "G C D"]
     variance: Float[Tensor, "G C D"]
     value: Float[Tensor, "G C V"]
     value_variance: Float[Tensor, "G C"]
-    covariance: Float[Tensor, "G C V D"]
+    offset: Float[Tensor, "G C D"]
+    cross: Float[Tensor, "G C V D"]
+
+    def covariance(self) -> Float[Tensor, "G C V D"]:
+        """C of every node; zero for fewer than two keys."""
+        n = self.count.clamp_min(1)[..., None, None]
+        product = self.value.unsqueeze(-1) * self.offset.unsqueeze(-2)
+        return (self.cross / n - product).where(self.count[..., None, None] > 1, 0.0)
+
+    def covariance_times(
+        self, weight: Float[Tensor, "G B C"], y: Float[Tensor, "G B D"], chunk: int = 64
+    ) -> Float[Tensor, "G B V"]:
+        """Σ_s weight_s C_s y, without forming C."""
+        weight = weight.where((self.count > 1).unsqueeze(1), 0.0)
+        used = (weight != 0).any(dim=1).any(dim=0)
+        share = weight / self.count.clamp_min(1).unsqueeze(1)
+        total = -((weight * (y @ self.offset.mT)) @ self.value)
+        for nodes in used.nonzero().squeeze(1).split(chunk):
+            outer = share[:, :, nodes].unsqueeze(-1) * y.unsqueeze(2)
+            cross = self.cross[:, nodes].transpose(2, 3).flatten(1, 2)
+            total += outer.flatten(2) @ cross
+        return total
 
 
 def no_sums(tree: PromptTree, value_dim: int) -> Sums:
@@ -56,37 +81,58 @@ def no_sums(tree: PromptTree, value_dim: int) -> Sums:
     )  # fmt: skip
 
 
+def add_keys(
+    tree: PromptTree,
+    sums: Sums,
+    x: Float[Tensor, "G T D"],
+    v: Float[Tensor, "G T V"],
+    keys: Bool[Tensor, " T"],
+    levels: Sequence[int] = (DOCUMENT, SECTION, PHRASE),
+    chunk: int = 256,
+) -> Sums:
+    """Sums with the chosen keys added, at their node of every level.
+
+    Equal to adding at the Phrases alone and taking `with_ancestors`, but at a cost that grows
+    with the new keys only.
+    """
+    sums = Sums(*(tensor.clone() for tensor in sums.__dict__.values()))
+    groups, nodes, dim = tree.centre.shape
+    value_dim = v.shape[-1]
+    offset = nodes * torch.arange(groups, device=x.device).unsqueeze(1)
+    for part in keys.nonzero().squeeze(1).split(chunk):
+        value = v[:, part].float().flatten(0, 1)
+        square = (value * value).sum(-1)
+        for level in levels:
+            own = tree.key_node[:, part, level]
+            node = (own + offset).flatten()
+            centre = tree.centre.gather(1, own.unsqueeze(-1).expand(-1, -1, dim))
+            d = (x[:, part].float() - centre).flatten(0, 1)
+            sums.count.view(-1).index_add_(0, node, torch.ones_like(square))
+            sums.first.view(-1, dim).index_add_(0, node, d)
+            sums.second.view(-1, dim).index_add_(0, node, d * d)
+            sums.value.view(-1, value_dim).index_add_(0, node, value)
+            sums.value_square.view(-1).index_add_(0, node, square)
+            sums.cross.view(-1, value_dim, dim).index_add_(
+                0, node, value.unsqueeze(-1) * d.unsqueeze(-2)
+            )
+    return sums
+
+
 def phrase_sums(
     tree: PromptTree,
     x: Float[Tensor, "G T D"],
     v: Float[Tensor, "G T V"],
     keys: Bool[Tensor, " T"],
-    chunk: int = 256,
 ) -> Sums:
-    """Sums of the chosen keys at their Phrase nodes (other nodes zero)."""
-    groups, nodes, dim = tree.centre.shape
-    value_dim = v.shape[-1]
-    sums = no_sums(tree, value_dim)
-    offset = nodes * torch.arange(groups, device=x.device).unsqueeze(1)
-    for part in keys.nonzero().squeeze(1).split(chunk):
-        phrase = tree.key_node[:, part, PHRASE]
-        node = (phrase + offset).flatten()
-        index = phrase.unsqueeze(-1).expand(-1, -1, dim)
-        d = (x[:, part].float() - tree.centre.gather(1, index)).flatten(0, 1)
-        value = v[:, part].float().flatten(0, 1)
-        sums.count.view(-1).index_add_(0, node, torch.ones_like(d[:, 0]))
-        sums.first.view(-1, dim).index_add_(0, node, d)
-        sums.second.view(-1, dim).index_add_(0, node, d * d)
-        sums.value.view(-1, value_dim).index_add_(0, node, value)
-        sums.value_square.view(-1).index_add_(0, node, (value * value).sum(-1))
-        sums.cross.view(-1, value_dim, dim).index_add_(
-            0, node, value.unsqueeze(-1) * d.unsqueeze(-2)
-        )
-    return sums
+    """Sums of the chosen keys at their Phrase nodes alone (other nodes zero)."""
+    return add_keys(tree, no_sums(tree, v.shape[-1]), x, v, keys, levels=(PHRASE,))
 
 
 def with_ancestors(tree: PromptTree, phrases: Sums) -> Sums:
-    """Sections and Documents from their children: recentre by δ = μ_child - μ_parent, add."""
+    """Sections and Documents from their children: recentre by δ = μ_child - μ_parent, add.
+
+    The law that the hierarchy rests on, and what `add_keys` must agree with.
+    """
     sums = Sums(*(tensor.clone() for tensor in phrases.__dict__.values()))
     nodes = torch.arange(tree.nodes, device=tree.parent.device)
     for level in (PHRASE, SECTION):
@@ -123,12 +169,12 @@ def moments(tree: PromptTree, sums: Sums) -> Moments:
     several = (sums.count > 1).unsqueeze(-1)
     variance = (sums.second / n - offset * offset).clamp_min(0).where(several, 0.0)
     value_variance = (sums.value_square / n.squeeze(-1) - (value * value).sum(-1)).clamp_min(0)
-    covariance = sums.cross / n.unsqueeze(-1) - value.unsqueeze(-1) * offset.unsqueeze(-2)
     return Moments(
         count=sums.count,
         mean=tree.centre + offset,
         variance=variance,
         value=value,
         value_variance=value_variance.where(several.squeeze(-1), 0.0),
-        covariance=covariance.where(several.unsqueeze(-1), 0.0),
+        offset=offset,
+        cross=sums.cross,
     )

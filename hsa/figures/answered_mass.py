@@ -12,8 +12,8 @@ def answered_mass_figure(grid: HeadGrid, layer: int, head: int) -> go.Figure:
     """Shares of HSA's mass from near tokens to closed Documents, this head beside the mean."""
     figure = go.Figure()
     for label, mass, colours in (
-        ("mean of all heads", grid.mass.flatten(0, 1).mean(0), BACKGROUND),
         (f"layer {layer}, head {head}", grid.mass[layer, head], list(ANSWER_COLOURS)),
+        ("mean of all heads", grid.mass.flatten(0, 1).mean(0), BACKGROUND),
     ):
         figure.add_bar(
             x=mass.tolist(),

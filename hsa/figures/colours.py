@@ -1,8 +1,8 @@
 """The colours that mean something, the same in every figure."""
 
 # What answers for attention mass, from near tokens to closed Documents (ANSWERED_BY): tokens
-# in greys, splats from light to dark, told apart in greyscale too.
-ANSWER_COLOURS = ("#9aa5b1", "#5f6c7b", "#f2b872", "#d9772b", "#8f3b12")
+# in teal, splats from amber to brown, told apart in greyscale too.
+ANSWER_COLOURS = ("#63b3ad", "#1d6a72", "#f2b872", "#d9772b", "#8f3b12")
 # What stands behind for comparison.
 BACKGROUND = "#c9ced6"
 CHOSEN = "#e0218a"

@@ -20,8 +20,8 @@ def head_grid_figure(
 ) -> go.Figure:
     """Layers down, heads across, coloured by one score; all scores on hover.
 
-    Clicks on a heatmap are no selection in a browser, so an unseen marker lies on each cell:
-    its `customdata` is (layer, head).
+    Clicks on a heatmap are no selection in a browser, so an unseen marker lies on each cell, at
+    x = head and y = layer.
     """
     values = score.of(grid).numpy()
     layers, heads = np.indices(values.shape).reshape(2, -1)
@@ -49,7 +49,6 @@ def head_grid_figure(
         marker={"size": CELL_PIXELS, "symbol": "square", "opacity": 0},
         selected={"marker": invisible},
         unselected={"marker": invisible},
-        customdata=np.stack([layers, heads], axis=1),
         text=[_hover(grid, layer, head) for layer, head in zip(layers, heads, strict=True)],
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,

@@ -109,10 +109,14 @@ def _field(loaded: LoadedModel) -> engine.ReadyField:
         with waiting() as progress:
             ready = engine.field(loaded, progress)
     except FieldError as refusal:
-        refusals.show(refusal)
+        if engine.ships_a_field(loaded):
+            refusals.show(refusal)
+        else:
+            st.info(f"No field ships with {plain(loaded.title)}, so HSA cannot read it yet.")
         st.markdown(
-            "A small field can be fitted now on the sample texts. It stays in this server's "
-            "memory, serves every visitor of this model, and is coarser than a shipped one."
+            "A small field can be fitted now on the sample texts, in about a minute for a small "
+            "model. It stays in this server's memory, serves every visitor of this model, and is "
+            "coarser than a field fitted on much text (`python -m hsa fit` makes one)."
         )
         if not st.button("Fit a small field now", type="primary", key="fit-small-field"):
             st.stop()

@@ -125,9 +125,12 @@ CELL: Choice[tuple[int, int] | None] = Choice(
     "cell", None, _pair, "two positions, query,key",
     lambda cell: "" if cell is None else f"{cell[0]},{cell[1]}",
 )  # fmt: skip
+FROM: Choice[int | None] = Choice(
+    "from", None, _whole(0, 1_000_000), "the first position to show in the maps"
+)
 
 ALL: tuple[Choice[Any], ...] = (
-    MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL,
+    MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
 )  # fmt: skip
 
 

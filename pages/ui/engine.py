@@ -102,6 +102,13 @@ def field(loaded: LoadedModel, progress: Progress) -> ReadyField:
     return _stores()["fields"].get((loaded.fingerprint, "shipped"), make)
 
 
+def ships_a_field(loaded: LoadedModel) -> bool:
+    """Whether a field comes with this model, sound or not."""
+    from hsa.field.shipped import has_shipped_field
+
+    return has_shipped_field(loaded.name)
+
+
 def fit_small_field(loaded: LoadedModel, progress: Progress) -> ReadyField:
     """Fit a small field on the sample texts, and use it for this model from now on."""
     from pages.ui.small_fit import fit_small

@@ -1,0 +1,210 @@
+"""Why one weight is what it is: the product of its shares, its checks, and its row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.ui import choices
+from pages.ui.compare_view import HeadView
+from pages.ui.plain import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hsa.explanation.contributors import RowExplanation
+    from hsa.explanation.pair import PairExplanation
+
+LEVELS_ARE = (
+    "Documents, Sections and Phrases are levels of the field: coarse, middle and fine clusters "
+    "of keys, learned from other texts. They are no parts of your text."
+)
+NOT_AN_EXPLANATION = (
+    "Attention is not by itself an explanation of what the model does: this takes apart how a "
+    "weight came about, not what the model makes of it."
+)
+READ_AS = {
+    "near": "a near key: always read as a token",
+    "opened": "read as a token, for its Phrase was opened",
+}
+
+
+def explanation(view: HeadView, query: int, key: int) -> None:
+    """The cell's weight taken apart, and its row in both attentions."""
+    from hsa.explanation.contributors import explain_row
+    from hsa.explanation.pair import explain_pair
+    from hsa.figures.row import row_table
+    from hsa.figures.token_label import token_label
+
+    pair = explain_pair(view.result, view.framed, view.strings, 0, query, key)
+    row = explain_row(view.result, view.framed, view.strings, 0, query)
+    keys = row_table(view.result, view.framed, view.strings, 0, query)
+    looks, seen = (plain(token_label(view.strings[at])) for at in (query, key))
+    st.subheader(
+        f"Why query {query} “{looks}” gives {pair.weight:.2%} to key {key} “{seen}”", anchor=False
+    )
+    _product(pair)
+    _beside(pair, keys[keys.position == key].iloc[0])
+    _checks(pair, row)
+    _row(view, row, keys, pair)
+    st.caption(f"{LEVELS_ARE} {NOT_AN_EXPLANATION}")
+
+
+def _product(pair: PairExplanation) -> None:
+    from hsa.explanation.pair import STATES
+
+    means = (
+        "D: the Document's share of the whole row's attention.",
+        "S: the Section's share of its Document.",
+        "P: the Phrase's share of its Section.",
+    )
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key="compare-product"
+    ):
+        for place, splat in enumerate(pair.path):
+            if place:
+                _sign("×")
+            _factor(
+                f"{'DSP'[place]}: {splat.level} {splat.splat_id}",
+                splat.share,
+                f"{splat.state}: {STATES[splat.state]}",
+                means[place],
+            )
+        _sign("×")
+        said = f"tilted × {pair.tilt_factor:.4g}" if pair.tilted else READ_AS.get(pair.reading)
+        _factor(
+            "t: the token in its Phrase",
+            pair.token_share,
+            said or "its even part of the Phrase",
+            "t: the token's share of its Phrase. Under a closed splat it is tilted, times "
+            "1 + θ·y·(x − x̄): keys in the query's direction get more than the even part. A "
+            "tilted share may exceed 1 or fall below 0.",
+        )
+        _sign("=")
+        _factor("A, the weight", pair.product, "the product of these four", "A = D · S · P · t.")
+
+
+def _factor(label: str, value: float, said: str, means: str) -> None:
+    with st.container(border=True, width=205, gap="xxsmall"):
+        st.metric(plain(label), f"{value:.4g}", help=plain(means))
+        st.caption(plain(said))
+
+
+def _sign(sign: str) -> None:
+    st.markdown(f"### {sign}", width="content", anchors=False)
+
+
+def _beside(pair: PairExplanation, entry: pd.Series) -> None:
+    st.markdown(
+        f"HSA **{pair.weight:.4g}**, standard attention **{entry.standard:.4g}**, difference "
+        f"**{entry.difference:+.3g}**. "
+        + plain(
+            f"As contribution to the output: ‖A v‖ is {entry.hsa_norm:.4g} in HSA and "
+            f"{entry.standard_norm:.4g} in standard attention."
+        )
+    )
+
+
+def _checks(pair: PairExplanation, row: RowExplanation) -> None:
+    from hsa.explanation.checks import LIMIT
+
+    apart = pair.difference / max(abs(pair.weight), 1e-300)
+    lines = [
+        _check(
+            apart <= LIMIT,
+            f"D·S·P·t = {pair.product:.9g}, and the engine's sparse row says {pair.weight:.9g}: "
+            f"apart by {apart:.1e} of it",
+        ),
+        _check(abs(row.row_sum - 1) <= LIMIT, f"Σ A over the row is 1 {row.row_sum - 1:+.1e}"),
+        _check(
+            row.output_error <= LIMIT,
+            f"Σ A·v, token by token, against the output that the engine gave: apart by "
+            f"{row.output_error:.1e} of its length",
+        ),
+    ]
+    st.markdown("  \n".join(lines))
+    said = [f"Each check fails beyond {LIMIT:.0e}."]
+    if row.whole:
+        said.append(
+            "This query read all its far keys and evaluated no splat: it is standard attention."
+        )
+    elif not any(member.kind == "splat" for member in row.members):
+        said.append("This query left no splat closed.")
+    else:
+        said.append(
+            f"Negative mass of this row: {abs(row.negative_mass):.2%}, from tilted shares below zero; "
+            "shown, never clipped."
+        )
+    if row.tilt_switched_off:
+        said.append("Its tilt is switched off: negative mass would have exceeded 2%.")
+    if row.budget_raised:
+        said.append("Its reads were raised to one for each Document.")
+    st.caption(plain(" ".join(said)))
+
+
+def _check(passed: bool, sentence: str) -> str:
+    return f"{':green[✓ passed]' if passed else ':red[✗ **failed**]'} {plain(sentence)}"
+
+
+def _row(view: HeadView, row: RowExplanation, keys: pd.DataFrame, pair: PairExplanation) -> None:
+    from hsa.figures.contributors import contributor_table, contributors_figure
+    from hsa.figures.row import standard_row_figure
+
+    measure = choices.MEASURE.value
+    near_only = len(row.members) == row.near_keys
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown(f"**HSA: what answers query {row.query}**")
+        if measure == "weight":
+            said = f"The members of its cut sum to {row.total:.6f}."
+        else:
+            said = "Lengths of vectors: they do not add up to the output's."
+        st.caption(
+            plain(
+                f"{said} {row.near_keys} near tokens hold {row.near_weight:.1%} of the weight; "
+                f"{row.reads} splats or far tokens were read. In brackets: keys of a splat."
+            )
+        )
+        apart = st.toggle("Near tokens one by one", value=False, key="near-apart")
+        st.plotly_chart(
+            contributors_figure(
+                row,
+                measure,
+                near_together=not (apart or near_only),
+                chosen=answering(pair, keys),
+            ),
+            key="compare-contributors",
+            config=SVG,
+        )
+    with right:
+        st.markdown(f"**Standard attention: where query {row.query} looks**")
+        st.caption(
+            "Its strongest keys, coloured by how HSA read each of them. The outlined bar is the "
+            "chosen key, left the member that answers for it."
+        )
+        st.plotly_chart(
+            standard_row_figure(keys, measure, pair.key), key="compare-standard", config=SVG
+        )
+    with st.expander(f"All {len(row.members):,} members of the cut as a table"):
+        st.dataframe(
+            contributor_table(row),
+            hide_index=True,
+            height=300,
+            column_config={
+                "weight": st.column_config.NumberColumn(format="%.6f"),
+                "norm": st.column_config.NumberColumn("‖Σ A v‖", format="%.4g"),
+                "negative_mass": st.column_config.NumberColumn(format="%.2g"),
+            },
+        )
+
+
+SVG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
+
+
+def answering(pair: PairExplanation, keys: pd.DataFrame) -> tuple[str, int]:
+    """Kind and identity of the member of the cut that answers for the pair's key."""
+    if pair.reading != "closed":
+        return pair.reading, pair.key
+    entry = keys[keys.position == pair.key].iloc[0]
+    return str(entry.read_as), int(entry.splat)

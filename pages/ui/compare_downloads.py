@@ -1,0 +1,52 @@
+"""What can be taken away from a comparison."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.ui import choices
+from pages.ui.compare_view import HeadView
+
+
+def downloads(view: HeadView, cell: tuple[int, int] | None) -> None:
+    """Figures as HTML with their SVG, numbers as CSV and NPZ; made when asked for."""
+    from hsa.figures import comparison_files as files
+    from hsa.figures.comparison_maps import MOST_TOKENS
+
+    model = re.sub(r"[^\w.-]+", "-", view.asked.loaded.name).strip("-") or "model"
+    name = f"{model}-layer{view.layer}-head{view.head}"
+    measure = choices.MEASURE.value
+    binary = "application/octet-stream"
+    with st.popover("Download"):
+        if len(view.strings) <= MOST_TOKENS:
+            _button("Maps (HTML, with its SVG)", f"{name}.html", "text/html",
+                    lambda: files.maps_html(
+                        view.compared, view.strings, measure, view.title,
+                        choices.SCALE.value, choices.HIDE_FIRST.value))  # fmt: skip
+        _button("Agreement (HTML, with its SVG)", f"{name}-agreement.html", "text/html",
+                lambda: files.agreement_html(view.compared, view.strings))  # fmt: skip
+        _button("Matrices, outputs, tokens (NPZ)", f"{name}.npz", binary,
+                lambda: files.comparison_npz(view.compared, view.strings))  # fmt: skip
+        if cell is not None:
+            query = cell[0]
+            given = (view.result, view.framed, view.strings, 0, query)
+            _button(f"Row of query {query} (CSV)", f"{name}-query{query}.csv", "text/csv",
+                    lambda: files.row_csv(*given))  # fmt: skip
+            _button(f"Contributors of query {query} (CSV)", f"{name}-query{query}-members.csv",
+                    "text/csv", lambda: files.contributors_csv(*given))  # fmt: skip
+            _button(f"Contributors of query {query} (HTML, with its SVG)",
+                    f"{name}-query{query}.html", "text/html",
+                    lambda: files.contributors_html(*given, measure))  # fmt: skip
+        st.caption(
+            "PNG of the maps: the button above them. SVG: the camera on a curve or a bar figure "
+            "here, or the one inside each HTML file, which needs no network; the maps in an SVG "
+            f"are images. HTML of the maps is made for up to {MOST_TOKENS} tokens."
+            + ("" if cell else " Choose a cell to save its row.")
+        )
+
+
+def _button(label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
+    st.download_button(label, make, name, mime, on_click="ignore", key=f"download-{label}")
