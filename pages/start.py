@@ -90,8 +90,7 @@ def _summary(grid: HeadGrid) -> None:
 def _grid(grid: HeadGrid) -> None:
     from hsa.evaluation.scores import SCORES
 
-    if choices.COLOUR.value not in SCORES:
-        choices.COLOUR.choose(choices.COLOUR.default)
+    choices.among(choices.COLOUR, SCORES)
     layer = choices.within(choices.LAYER, grid.layers)
     head = choices.within(choices.HEAD, grid.heads)
     left, right = st.columns([3, 2], gap="large")
@@ -182,8 +181,10 @@ def _head(grid: HeadGrid, layer: int, head: int) -> None:
         )
     )
     st.caption(
-        plain(f"What answers for HSA's attention mass in layer {layer}, head {head}; the mean of "
-        "all heads in grey.")
+        plain(
+            f"What answers for HSA's attention mass in layer {layer}, head {head}; the mean of "
+            "all heads in grey."
+        )
     )
     st.plotly_chart(
         answered_mass_figure(grid, layer, head),

@@ -29,7 +29,7 @@ def oracle_read(view: BlockView, k: Int[Tensor, "G B"]) -> Bool[Tensor, "G B T"]
 def oracle_outputs(view: BlockView, reads: Sequence[int]) -> Iterator[Float[Tensor, "H Q V"]]:
     """The oracle's output at each of several budgets, from one sort."""
     far = view.logits.masked_fill(~view.block.far, -torch.inf)
-    most = min(max(reads), far.shape[-1])
+    most = max(1, min(max(reads), far.shape[-1]))
     top, index = far.topk(most, dim=-1)
     reference = torch.maximum(
         view.logits.masked_fill(~view.near, -torch.inf).amax(-1), top[..., 0]

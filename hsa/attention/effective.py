@@ -205,6 +205,7 @@ def _block_rows(
     for level in range(3):
         node = tree.key_node[:, level]
         answered_by = torch.where(closed[:, node] & far, node, answered_by)
+    count = exact(block.count[group, tree.used])
     lean = along - along_mean.gather(1, answered_by.clamp_min(0))
     return CutRows(
         head=head,
@@ -214,7 +215,7 @@ def _block_rows(
         parent=tree.parent,
         row=tree.row,
         key_node=tree.key_node,
-        count=exact(block.count[group, tree.used]),
+        count=count,
         near=near,
         far=far,
         read=read,
@@ -227,7 +228,8 @@ def _block_rows(
         logits=layer.activations.scaling * (q @ k.mT),
         log_mass=per_node(block.log_mass).double(),
         tilt=per_node(block.tilt).double(),
-        lean=torch.where(answered_by >= 0, lean, 0.0),
+        # A single key is its own mean; what rounding leaves of the difference is no tilt.
+        lean=torch.where((answered_by >= 0) & (count[answered_by.clamp_min(0)] > 1), lean, 0.0),
         log_z=exact(block.log_z[group, member, mine]),
         v=exact(layer.v[group]),
         output=exact(result.output[head][order[queries]]),

@@ -32,6 +32,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--spending", choices=("uniform", "per_head", "per_query"),
                         help="how reads are spent; the field's choice if left out")  # fmt: skip
     parser.add_argument("--field", type=Path, help="the shipped one if left out")
+    parser.add_argument("--methods", help="some of the methods, commas between; hsa always")
     parser.add_argument("--csv", type=Path, help="write the table per head here")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from hsa.attention.spending import sensible_reads
-    from hsa.evaluation.fidelity import fidelity
+    from hsa.evaluation.fidelity import METHODS, fidelity
     from hsa.field.checkpoint import load_field
     from hsa.field.shipped import shipped_field
     from hsa.fitting.windows import first_tokens
@@ -72,6 +73,10 @@ def run(args: argparse.Namespace) -> int:
                          attempt="choose another text")  # fmt: skip
     reads = args.reads or (64 if not loaded.causal else sensible_reads(len(tokens)))
     layers = _layers(args.layers, loaded)
+    only = args.methods.split(",") if args.methods else METHODS
+    if unknown := set(only) - set(METHODS):
+        raise InputError("--methods was not understood", got=", ".join(sorted(unknown)),
+                         needed=", ".join(METHODS), attempt="leave it out for all")  # fmt: skip
     captured = capture(loaded, tokens, layers)
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}") as bar:
 
@@ -79,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             bar.set_description_str(sentence)
             bar.update(100 * (fraction or 0) - bar.n)
 
-        measured = fidelity(captured, field, reads, args.spending, show)
+        measured = fidelity(captured, field, reads, args.spending, show, only)
         bar.update(100 - bar.n)
     protocol = _protocol(loaded, field, args, len(tokens), reads, digest)
     heads = sum(len(row) for row in measured.measures["hsa"]["error"])

@@ -20,6 +20,9 @@ TOP = 10
 LEAST = 1e-38
 """Weights below this stand as this in a logarithm: about what float32 can hold."""
 
+ROUNDING = 1e-6
+"""Differences up to this share of the largest weight are those of float32."""
+
 Measure = Literal["weight", "contribution"]
 
 
@@ -34,7 +37,8 @@ class RowAgreement:
         kl_nats: Σ_j Ã_ij ln(Ã_ij / A_ij), KL(method ‖ standard) in nats. A logarithm needs
             weights that are not negative, so HSA stands here with its *untilted* weights Ã,
             in which the keys of a closed splat share its mass alike; they too sum to one.
-            This direction stays finite where a method drops keys.
+            This direction stays finite where a method drops keys. What rounding leaves below
+            zero is zero.
         top_overlap: share of standard attention's k heaviest keys that are among the method's
             k heaviest. k is 10, or the number of keys seen where that is less. Weights of zero
             and below are among no k heaviest, so a dropped key is never a hit; ties go to the
@@ -65,7 +69,7 @@ def row_agreement(
     hits = (heaviest(given, visible, k) & heaviest(standard, visible, k)).sum(1)
     return RowAgreement(
         total_variation=0.5 * (given - standard).abs().sum(1),
-        kl_nats=(plain * ratio).sum(1),
+        kl_nats=(plain * ratio).sum(1).clamp_min(0.0),
         top_overlap=hits / counted.clamp_min(1),
     )
 
@@ -121,16 +125,21 @@ class HeadComparison:
     raised: Bool[Tensor, " Q"]
     negative_mass: Float[Tensor, " Q"]
 
-    def maps(self, measure: Measure, first: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """Standard, HSA and HSA - standard over the keys from `first` on.
+    def maps(self, measure: Measure, keys: slice = slice(None)) -> tuple[Tensor, Tensor, Tensor]:
+        """Standard, HSA and HSA - standard over some of the keys.
 
         By contribution these are ‖A_ij v_j‖ and the difference of the two norms.
         """
-        standard, hsa = self.standard[:, first:], self.hsa[:, first:]
+        standard, hsa = self.standard[:, keys], self.hsa[:, keys]
         if measure == "contribution":
-            norm = self.value_norm[first:]
+            norm = self.value_norm[keys]
             standard, hsa = standard * norm, hsa.abs() * norm
         return standard, hsa, hsa - standard
+
+    def equal(self) -> bool:
+        """Whether both attentions are the same but for rounding."""
+        apart = (self.hsa - self.standard).abs().max()
+        return bool(apart <= ROUNDING * self.standard.max())
 
     def worst_row(self) -> int:
         """Place of the query with the largest total variation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -65,8 +65,9 @@ def fidelity(
     mean_reads: float,
     way: str | None = None,
     progress: Callable[[str, float | None], None] | None = None,
+    only: Collection[str] = METHODS,
 ) -> Fidelity:
-    """Measure every method on the last 256 queries of a text.
+    """Measure the methods asked for, and HSA, on the last 256 queries of a text.
 
     HSA goes first, over all layers, for the oracle then reads what HSA read.
     """
@@ -78,7 +79,8 @@ def fidelity(
         "hsa_uniform": spend(field, mean_reads, tokens, "uniform"),
     }
     own = oracle_spend(field, mean_reads, tokens)
-    found: dict[str, list[dict[str, Tensor]]] = {method: [] for method in METHODS}
+    wanted = [method for method in METHODS if method in {"hsa", *only}]
+    found: dict[str, list[dict[str, Tensor]]] = {method: [] for method in wanted}
     for number, layer in enumerate(layers):
         report(f"HSA, layer {layer}", 0.6 * number / len(layers))
         plan, uniform = plans["hsa"][layer], plans["hsa_uniform"][layer]
@@ -89,7 +91,8 @@ def fidelity(
             "opened_only": lambda view, plan=plan: opened_only_rows(view, plan),
             "window": window_rows,
         }
-        for method, scores in _measure(captured[layer], field.layer(layer), methods).items():
+        chosen = {method: rows for method, rows in methods.items() if method in wanted}
+        for method, scores in _measure(captured[layer], field.layer(layer), chosen).items():
             found[method].append(scores)
     reads = torch.stack([scores["reads"] for scores in found["hsa"]])
     everywhere = torch.full_like(reads[0], float(reads.mean()))
@@ -103,10 +106,13 @@ def fidelity(
         }
         rivals: dict[str, Rows] = {}
         for method, k in budgets.items():
+            if method not in wanted:
+                continue
             rows = page_rows if method == "pages" else oracle_rows
             rivals[method] = lambda view, k=k, rows=rows: rows(view, _per_row(view, k))
-        for method, scores in _measure(captured[layer], field.layer(layer), rivals).items():
-            found[method].append(scores)
+        if rivals:
+            for method, scores in _measure(captured[layer], field.layer(layer), rivals).items():
+                found[method].append(scores)
     return Fidelity(
         layers,
         {

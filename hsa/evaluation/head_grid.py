@@ -145,10 +145,11 @@ def layer_scores(
         _block(view, *choose_cut(view, reads, stop_error), ids)
         for view in block_views(layer, queries)
     ]
-    difference, dropped, wanted = (
-        sum(part[name] for part in parts) for name in ("difference", "dropped", "wanted")
-    )
-    norm = wanted.sqrt().clamp_min(1e-30)
+
+    def total(name: str) -> Tensor:
+        return torch.stack([part[name] for part in parts]).sum(0)
+
+    norm = total("wanted").sqrt().clamp_min(1e-30)
 
     def mean(name: str) -> Tensor:
         return torch.cat([part[name] for part in parts], dim=1).nanmean(dim=1)
@@ -157,8 +158,8 @@ def layer_scores(
         layer=activations.layer,
         near_keys=float(torch.cat([part["near_keys"] for part in parts]).mean()),
         visible_keys=float(torch.cat([part["visible_keys"] for part in parts]).mean()),
-        error=difference.sqrt() / norm,
-        opened_only_error=dropped.sqrt() / norm,
+        error=total("difference").sqrt() / norm,
+        opened_only_error=total("dropped").sqrt() / norm,
         reads=mean("reads"),
         exact_rows=mean("exact_rows"),
         raised_rows=mean("raised_rows"),
@@ -197,9 +198,7 @@ def head_grid(
         if progress is not None:
             progress(f"Both attentions: layer {number + 1} of {field.layers}",
                      number / field.layers)  # fmt: skip
-        rows.append(
-            layer_scores(activations, field.layer(number), spending[number], ids, queries)
-        )
+        rows.append(layer_scores(activations, field.layer(number), spending[number], ids, queries))
     assert queries is not None, "a grid has at least one layer"
     return gather(rows, queries, len(ids))
 

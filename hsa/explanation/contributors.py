@@ -123,7 +123,7 @@ def explain_row(
                 keys=int(cut.count[node]),
                 weight=float(mass[node]),
                 norm=float(contribution[own].sum(0).norm()),
-                negative=float(-weights[own].clamp_max(0).sum()),
+                negative=float(weights[own].clamp_max(0).sum().abs()),
             )
         )
     near = cut.near[0]
@@ -150,7 +150,7 @@ def explain_row(
 
 def negative_mass(cut: CutRows) -> Float[Tensor, " Q"]:
     """Share of each row's mass whose weights are negative; shown, never clipped."""
-    return -cut.weights().clamp_max(0).sum(1)
+    return cut.weights().clamp_max(0).sum(1).abs()
 
 
 def tilt_switched_off(cut: CutRows, layer: FramedLayer) -> Bool[Tensor, " Q"]:

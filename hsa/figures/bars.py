@@ -11,19 +11,17 @@ from hsa.evaluation.agreement import Measure
 from hsa.figures.colours import ANSWER_COLOURS, CHOSEN
 from hsa.figures.token_label import for_plotly
 
-REST_COLOUR = "#c9cfd6"
 COLOURS = dict(
     zip(("near", "opened", "Phrase", "Section", "Document"), ANSWER_COLOURS, strict=True)
-) | {"rest": REST_COLOUR}
+)
 NAMES = {
     "near": "near tokens",
     "opened": "opened tokens",
     "Phrase": "closed Phrase",
     "Section": "closed Section",
     "Document": "closed Document",
-    "rest": "all others",
 }
-BAR_PIXELS, FRAME_PIXELS = 24, 92
+BAR_PIXELS, FRAME_PIXELS = 25, 64
 TITLES = {"weight": "share of this row's attention, A", "contribution": "‖A v‖"}
 
 
@@ -68,7 +66,7 @@ def bars_figure(bars: Sequence[Bar], measure: Measure) -> go.Figure:
     least = min((bar.value for bar in bars), default=0.0)
     figure.update_xaxes(
         title=TITLES[measure],
-        tickformat=".0%" if measure == "weight" and largest >= 0.05 else None,
+        tickformat=None if measure != "weight" else ".0%" if largest >= 0.05 else ".1%",
         range=[min(1.25 * least, 0.0), 1.22 * largest or 1.0],
         fixedrange=True,
     )
@@ -84,14 +82,8 @@ def bars_figure(bars: Sequence[Bar], measure: Measure) -> go.Figure:
     )
     figure.update_layout(
         height=FRAME_PIXELS + BAR_PIXELS * max(len(bars), 3),
-        margin={"l": 8, "r": 8, "t": 34, "b": 8},
-        legend={
-            "orientation": "h",
-            "y": 1.0,
-            "yanchor": "bottom",
-            "x": 0.0,
-            "traceorder": "normal",
-        },
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        showlegend=False,
         bargap=0.25,
     )
     return figure

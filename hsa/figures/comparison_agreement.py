@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -25,10 +24,10 @@ METHODS = ("HSA", "opened tokens only")
 def agreement_figure(
     compared: HeadComparison, strings: Sequence[str], query: int | None = None
 ) -> go.Figure:
-    """Three curves over the queries; a point's `customdata` is its position."""
+    """Three curves over the queries; a point's x is its position."""
     positions = compared.queries.numpy()
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    labels = [for_plotly(f"{at} {token_label(strings[at])}") for at in positions]
+    labels = [for_plotly(f"{at} {token_label(strings[int(at)])}") for at in positions]
     methods = zip(
         METHODS,
         (compared.agreement, compared.opened_only),
@@ -48,7 +47,6 @@ def agreement_figure(
                 name=name if name == "HSA" else f"{name} (closed splats dropped)",
                 legendgroup=name,
                 showlegend=row == 1,
-                customdata=positions[:, np.newaxis],
                 text=labels,
                 hovertemplate=f"query %{{text}}<br>{CURVES[measure]} %{{y:.3g}}"
                 f"<extra>{name}</extra>",
@@ -56,6 +54,8 @@ def agreement_figure(
                 col=1,
             )
             figure.update_yaxes(title=CURVES[measure], rangemode="tozero", row=row, col=1)
+            if compared.equal():
+                figure.update_yaxes(range=[0, 1.05], row=row, col=1)
     if query is not None:
         figure.add_vline(x=query, line={"color": CHOSEN, "width": 2})
     figure.update_xaxes(title="query (position)", row=3, col=1)

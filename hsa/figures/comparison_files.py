@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,9 @@ def contributors_html(
 ) -> bytes:
     """A row's contributors as one HTML file."""
     row = explain_row(result, layer, strings, head, query)
-    return standalone_html(contributors_figure(row, measure))
+    figure = contributors_figure(row, measure, bars=40)
+    figure.update_layout(showlegend=True, width=900)
+    return standalone_html(figure)
 
 
 def row_csv(
@@ -68,7 +71,7 @@ def contributors_csv(
 
 def comparison_npz(compared: HeadComparison, strings: Sequence[str]) -> bytes:
     """Both matrices [query, key], both outputs, the agreement of every row, and the tokens."""
-    arrays = {
+    arrays: dict[str, Any] = {
         "queries": compared.queries.numpy(),
         "standard": compared.standard.numpy(),
         "hsa": compared.hsa.numpy(),

@@ -42,7 +42,7 @@ def maps_figure(
     keys = [for_plotly(f"{at} {token_label(token)}") for at, token in enumerate(strings)]
     queries = [keys[at] for at in compared.queries.tolist()]
     figure = make_subplots(
-        rows=1, cols=3, subplot_titles=TITLES, shared_yaxes="all", horizontal_spacing=0.06
+        rows=1, cols=3, subplot_titles=TITLES, shared_yaxes=True, horizontal_spacing=0.06
     )
     for place, panel in enumerate(shown):
         limit = apart if place == 2 else most

@@ -7,43 +7,63 @@ import plotly.graph_objects as go
 
 from hsa.evaluation.agreement import Measure
 from hsa.explanation.contributors import Contributor, RowExplanation
-from hsa.figures.bars import Bar, bars_figure
+from hsa.figures.bars import COLOURS, NAMES, Bar, bars_figure
 from hsa.figures.token_label import token_label
 
 BARS = 12
+
+
+def row_mass_figure(row: RowExplanation) -> go.Figure:
+    """The whole row as one bar that ends at 1: near and opened tokens, closed splats by level."""
+    figure = go.Figure()
+    for kind in ("near", "opened", "Phrase", "Section", "Document"):
+        own = [member for member in row.members if _answered_by(member) == kind]
+        if not own:
+            continue
+        weight = sum(member.weight for member in own)
+        figure.add_bar(
+            x=[weight],
+            y=["row"],
+            orientation="h",
+            name=f"{NAMES[kind]} {weight:.2%}",
+            marker={"color": COLOURS[kind]},
+            hovertemplate=f"{len(own):,} × {NAMES[kind]}<br>{weight:.4%}<extra></extra>",
+        )
+    figure.update_layout(
+        barmode="stack",
+        height=104,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.25, "yanchor": "top", "traceorder": "normal"},
+    )
+    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
+    figure.update_yaxes(visible=False, fixedrange=True)
+    return figure
 
 
 def contributors_figure(
     row: RowExplanation,
     measure: Measure,
     *,
-    near_together: bool = True,
+    near: bool = True,
     chosen: tuple[str, int] | None = None,
     bars: int = BARS,
 ) -> go.Figure:
-    """Closed splats and tokens, ranked; by weight, all others as one bar, so that all sum to 1.
+    """The first of the closed splats and tokens read, ranked.
 
     Args:
-        near_together: near tokens as a single bar.
+        near: rank near tokens too.
         chosen: kind and identity of the member that answers for the chosen key.
     """
-    ranked = row.members if measure == "weight" else row.by_norm()
-    single = [member for member in ranked if not (near_together and member.kind == "near")]
-    drawn = [_bar(member, measure, chosen) for member in single[:bars]]
-    if near_together and row.near_keys:
-        together = Bar(
-            f"{row.near_keys} near tokens",
-            row.near_weight if measure == "weight" else row.near_norm,
-            "near",
-            f"weight {row.near_weight:.4g}, ‖Σ A v‖ {row.near_norm:.4g}<br>always read as tokens",
-            chosen is not None and chosen[0] == "near",
-        )
-        drawn = sorted([together, *drawn], key=lambda bar: -bar.value)
-    rest = single[bars:]
-    if rest and measure == "weight":
-        weight = sum(member.weight for member in rest)
-        drawn.append(Bar(f"{len(rest):,} other members", weight, "rest", ""))
+    ranked = ranked_members(row, measure, near=near)
+    drawn = [_bar(member, measure, chosen) for member in ranked[:bars]]
     return bars_figure(drawn, measure)
+
+
+def ranked_members(row: RowExplanation, measure: Measure, *, near: bool) -> list[Contributor]:
+    """The members in the order of the bars."""
+    ranked = row.members if measure == "weight" else row.by_norm()
+    return [member for member in ranked if near or member.kind != "near"]
 
 
 def contributor_table(row: RowExplanation) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,9 @@ def head_csv(grid: HeadGrid) -> bytes:
 
 def head_npz(grid: HeadGrid) -> bytes:
     """Every array of the grid as NPZ; `mass` has the last axis `mass_axis`."""
-    arrays = {part.name: np.asarray(getattr(grid, part.name)) for part in fields(HeadGrid)}
+    arrays: dict[str, Any] = {
+        part.name: np.asarray(getattr(grid, part.name)) for part in fields(HeadGrid)
+    }
     file = io.BytesIO()
     np.savez_compressed(file, **arrays, mass_axis=np.array(ANSWERED_BY))
     return file.getvalue()

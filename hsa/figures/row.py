@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,7 +15,7 @@ from hsa.attention.result import HSAResult
 from hsa.evaluation.agreement import Measure
 from hsa.field.splat_field import LEVELS
 from hsa.figures.bars import Bar, bars_figure
-from hsa.figures.token_label import for_plotly, token_label
+from hsa.figures.token_label import token_label
 
 BARS = 12
 
@@ -63,28 +63,30 @@ def standard_row_figure(
     row: pd.DataFrame, measure: Measure, chosen: int | None = None, bars: int = BARS
 ) -> go.Figure:
     """The keys that standard attention looks at most, coloured by how HSA read them."""
-    column: Literal["standard", "standard_norm"] = (
-        "standard" if measure == "weight" else "standard_norm"
+    column = "standard" if measure == "weight" else "standard_norm"
+    shown = row.sort_values(column, ascending=False, kind="stable").head(bars)
+    return bars_figure(
+        [
+            Bar(
+                name=f"{entry['position']} {token_label(entry['token'])}",
+                value=float(entry[column]),
+                answered_by=entry["read_as"],
+                note=f"{_how(entry)} by HSA<br>HSA's weight {entry['hsa']:.4g}, "
+                f"standard's {entry['standard']:.4g}",
+                chosen=entry["position"] == chosen,
+            )
+            for entry in _records(shown)
+        ],
+        measure,
     )
-    ranked = row.sort_values(column, ascending=False, kind="stable")
-    shown, rest = ranked[:bars], ranked[bars:]
-    drawn = [
-        Bar(
-            name=f"{entry.position} {token_label(entry.token)}",
-            value=float(getattr(entry, column)),
-            answered_by=entry.read_as,
-            note=f"HSA read it as: {_how(entry)}<br>HSA's weight {entry.hsa:.4g}, "
-            f"standard's {entry.standard:.4g}",
-            chosen=entry.position == chosen,
-        )
-        for entry in shown.itertuples()
-    ]
-    if len(rest) and measure == "weight":
-        drawn.append(Bar(f"{len(rest):,} other keys", float(rest[column].sum()), "rest", ""))
-    return bars_figure(drawn, measure)
 
 
-def _how(entry: object) -> str:
-    splat = getattr(entry, "splat")  # noqa: B009 - a row of a frame has no type
-    read_as = str(getattr(entry, "read_as"))  # noqa: B009
-    return for_plotly(read_as if pd.isna(splat) else f"closed in {read_as} {splat}")
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = [str(column) for column in frame]
+    return [dict(zip(columns, entry, strict=True)) for entry in frame.itertuples(index=False)]
+
+
+def _how(entry: dict[str, Any]) -> str:
+    if entry["read_as"] in LEVELS:
+        return f"answered in {entry['read_as']} {entry['splat']}"
+    return f"read as {'a near' if entry['read_as'] == 'near' else 'an opened'} token"

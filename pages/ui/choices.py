@@ -7,9 +7,9 @@ a link restores the page; nonsense in it becomes a notice and the default.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import streamlit as st
 
@@ -18,6 +18,12 @@ from pages.ui.plain import plain, sendable
 from pages.ui.samples import SAMPLES, sample_text
 
 T = TypeVar("T")
+N = TypeVar("N", bound=str)
+
+Way = Literal["field", "per_head", "per_query", "uniform"]
+Scale = Literal["linear", "gamma", "log"]
+Measure = Literal["weight", "contribution"]
+
 _RESTORED = "choices-restored"
 _NOTICES = "choices-notices"
 
@@ -71,11 +77,12 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def _one_of(*names: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in names:
-            raise ValueError(text)
-        return text
+def _one_of(*names: N) -> Callable[[str], N]:
+    def read(text: str) -> N:
+        for name in names:
+            if text == name:
+                return name
+        raise ValueError(text)
 
     return read
 
@@ -102,24 +109,19 @@ TEXT: Choice[str] = Choice(
 READS: Choice[int | None] = Choice(
     "reads", None, _whole(1, MOST_READS), f"a whole number from 1 to {MOST_READS:,}"
 )
-WAY: Choice[str] = Choice(
-    "spend",
-    "field",
-    _one_of("field", "per_head", "per_query", "uniform"),
-    "field, per_head, per_query or uniform",
-)
+WAY: Choice[Way] = Choice("spend", "field", _one_of(*get_args(Way)), ", ".join(get_args(Way)))
 LAYER: Choice[int] = Choice("layer", 0, _whole(0, 10_000), "a layer's number, from 0")
 HEAD: Choice[int] = Choice("head", 0, _whole(0, 10_000), "a head's number, from 0")
 COLOUR: Choice[str] = Choice("colour", "agreement", _name, "the name of a score")
-SCALE: Choice[str] = Choice(
-    "scale", "linear", _one_of("linear", "gamma", "log"), "linear, gamma or log"
+SCALE: Choice[Scale] = Choice(
+    "scale", "linear", _one_of(*get_args(Scale)), ", ".join(get_args(Scale))
 )
 HIDE_FIRST: Choice[bool] = Choice(
     "hide_first", False, lambda text: _one_of("yes", "no")(text) == "yes", "yes or no",
     lambda value: "yes" if value else "no",
 )  # fmt: skip
-MEASURE: Choice[str] = Choice(
-    "measure", "weight", _one_of("weight", "contribution"), "weight or contribution"
+MEASURE: Choice[Measure] = Choice(
+    "measure", "weight", _one_of(*get_args(Measure)), ", ".join(get_args(Measure))
 )
 CELL: Choice[tuple[int, int] | None] = Choice(
     "cell", None, _pair, "two positions, query,key",
@@ -144,6 +146,7 @@ def choose_text(text: str) -> None:
     SAMPLE.choose("")
     TEXT.choose(sendable(text))
     CELL.choose(None)
+    _say_if_cleaned(text)
 
 
 def choose_sample(name: str) -> None:
@@ -155,13 +158,22 @@ def choose_sample(name: str) -> None:
 
 def within(choice: Choice[int], count: int) -> int:
     """The choice if it is below `count`; otherwise its default, and the page says so here."""
-    got = choice.value
-    if got >= count:
+    return _possible(choice, choice.value < count, f"0 to {count - 1}")
+
+
+def among(choice: Choice[str], names: Collection[str]) -> str:
+    """The choice if it is one of the names; otherwise its default, and the page says so here."""
+    return _possible(choice, choice.value in names, ", ".join(names))
+
+
+def _possible(choice: Choice[T], possible: bool, needed: str) -> T:
+    if not possible:
+        got = choice.value
         _set(choice, choice.default)
         st.warning(
             plain(
-                f"There is no {choice.name} {got:,} here; they go from 0 to {count - 1}. "
-                f"Shown: {choice.name} {choice.default}."
+                f"There is no {choice.name} {got!s} here. Needed: {needed}. "
+                f"Shown: {choice.name} {choice.default!s}."
             )
         )
     return choice.value
@@ -179,6 +191,7 @@ def restore() -> None:
             continue
         try:
             st.session_state[f"chosen-{choice.name}"] = choice.read(given)
+            _say_if_cleaned(given)
         except ValueError:
             notify(
                 f"The address says {choice.name}={given[:60]!r}, which means nothing here. "
@@ -194,12 +207,18 @@ def _set(choice: Choice[Any], value: Any) -> None:
 def keep_in_address() -> None:
     """Write what differs from the defaults into the address, if it is not there yet."""
     wanted = {
-        choice.name: choice.write(choice.value)
-        for choice in ALL
-        if choice.value != choice.default
+        choice.name: choice.write(choice.value) for choice in ALL if choice.value != choice.default
     }
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
+
+
+def _say_if_cleaned(text: str) -> None:
+    if sendable(text) != text:
+        notify(
+            "The text held NUL characters or halves of characters (lone surrogates), which no "
+            "page can show: NUL was left out, halves are shown as \ufffd."
+        )
 
 
 def notify(sentence: str) -> None:

@@ -27,42 +27,39 @@ def agreement(view: HeadView, query: int | None) -> None:
             at = int(points[0]["x"])
             choices.CELL.choose((at, view.compared.largest_difference(at - view.first)))
 
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        column = st.column_config.NumberColumn
-        st.dataframe(
-            agreement_table(view.compared),
-            hide_index=True,
-            column_config={
-                "method": "method",
-                "output_error": column(
-                    "output error", format="percent", help="‖Ô − O‖ / ‖O‖ over these queries."
-                ),
-                "total_variation": column(
-                    "total variation", format="%.4f",
-                    help="½ Σ |Â − A| of a row, mean over rows; tilted weights as they are used.",
-                ),
-                "kl_nats": column(
-                    "KL, nats", format="%.4f",
-                    help="KL(method ‖ standard) of a row. A logarithm needs weights that are not "
-                    "negative, so HSA stands here with its weights before the tilt.",
-                ),
-                "top_overlap": column(
-                    "top-10 overlap", format="percent",
-                    help="Share of standard attention's 10 heaviest keys among the method's 10 "
-                    "heaviest. A dropped key is never among them.",
-                ),
-            },
-        )  # fmt: skip
-        st.caption(
-            "HSA's tilted weights may fall below zero. Total variation and overlap take them as "
-            "they are; KL takes the untilted ones, which share a closed splat's mass evenly."
-        )
-    with right:
-        st.plotly_chart(
-            agreement_figure(view.compared, view.strings, query),
-            key=CURVES,
-            on_select=clicked,
-            selection_mode="points",
-            config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"}},
-        )
+    column = st.column_config.NumberColumn
+    st.dataframe(
+        agreement_table(view.compared),
+        hide_index=True,
+        column_config={
+            "method": "method",
+            "output_error": column(
+                "output error", format="percent", help="‖Ô − O‖ / ‖O‖ over these queries."
+            ),
+            "total_variation": column(
+                "total variation", format="%.4f",
+                help="½ Σ |Â − A| of a row, mean over rows; tilted weights as they are used.",
+            ),
+            "kl_nats": column(
+                "KL, nats", format="%.4f",
+                help="KL(method ‖ standard) of a row. A logarithm needs weights that are not "
+                "negative, so HSA stands here with its weights before the tilt.",
+            ),
+            "top_overlap": column(
+                "top-10 overlap", format="percent",
+                help="Share of standard attention's 10 heaviest keys among the method's 10 "
+                "heaviest. A dropped key is never among them.",
+            ),
+        },
+    )  # fmt: skip
+    st.caption(
+        "HSA's tilted weights may fall below zero. Total variation and overlap take them as "
+        "they are; KL takes the untilted ones, which share a closed splat's mass evenly."
+    )
+    st.plotly_chart(
+        agreement_figure(view.compared, view.strings, query),
+        key=CURVES,
+        on_select=clicked,
+        selection_mode="points",
+        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"}},
+    )

@@ -13,7 +13,8 @@ from pages.ui.plain import plain
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hsa.explanation.contributors import RowExplanation
+    from hsa.evaluation.agreement import Measure
+    from hsa.explanation.contributors import Contributor, RowExplanation
     from hsa.explanation.pair import PairExplanation
 
 LEVELS_ARE = (
@@ -24,9 +25,11 @@ NOT_AN_EXPLANATION = (
     "Attention is not by itself an explanation of what the model does: this takes apart how a "
     "weight came about, not what the model makes of it."
 )
+SHORT = {"below a closed splat": "below closed"}
 READ_AS = {
-    "near": "a near key: always read as a token",
-    "opened": "read as a token, for its Phrase was opened",
+    "near": "read, near",
+    "opened": "read, opened",
+    "closed": "an even part",
 }
 
 
@@ -42,7 +45,8 @@ def explanation(view: HeadView, query: int, key: int) -> None:
     keys = row_table(view.result, view.framed, view.strings, 0, query)
     looks, seen = (plain(token_label(view.strings[at])) for at in (query, key))
     st.subheader(
-        f"Why query {query} “{looks}” gives {pair.weight:.2%} to key {key} “{seen}”", anchor=False
+        f"Why query {query} “{looks}” gives {100 * pair.weight:.3g}% to key {key} “{seen}”",
+        anchor=False,
     )
     _product(pair)
     _beside(pair, keys[keys.position == key].iloc[0])
@@ -60,34 +64,35 @@ def _product(pair: PairExplanation) -> None:
         "P: the Phrase's share of its Section.",
     )
     with st.container(
-        horizontal=True, vertical_alignment="center", gap="small", key="compare-product"
+        horizontal=True, vertical_alignment="center", gap="xsmall", key="compare-product"
     ):
         for place, splat in enumerate(pair.path):
             if place:
                 _sign("×")
             _factor(
-                f"{'DSP'[place]}: {splat.level} {splat.splat_id}",
+                f"{splat.level} {splat.splat_id}",
                 splat.share,
-                f"{splat.state}: {STATES[splat.state]}",
-                means[place],
+                f"{'DSP'[place]} · {SHORT.get(splat.state, splat.state)}",
+                f"{means[place]} This one is {splat.state}: {STATES[splat.state]}.",
             )
         _sign("×")
-        said = f"tilted × {pair.tilt_factor:.4g}" if pair.tilted else READ_AS.get(pair.reading)
+        said = f"tilted × {pair.tilt_factor:.4g}" if pair.tilted else READ_AS[pair.reading]
         _factor(
-            "t: the token in its Phrase",
+            f"Token {pair.key}",
             pair.token_share,
-            said or "its even part of the Phrase",
+            f"t · {said}",
             "t: the token's share of its Phrase. Under a closed splat it is tilted, times "
             "1 + θ·y·(x − x̄): keys in the query's direction get more than the even part. A "
             "tilted share may exceed 1 or fall below 0.",
         )
         _sign("=")
-        _factor("A, the weight", pair.product, "the product of these four", "A = D · S · P · t.")
+        _factor("Weight", pair.product, "A = D · S · P · t", "The product of the four shares.")
 
 
 def _factor(label: str, value: float, said: str, means: str) -> None:
-    with st.container(border=True, width=205, gap="xxsmall"):
-        st.metric(plain(label), f"{value:.4g}", help=plain(means))
+    with st.container(border=True, width=162, gap=None):
+        st.markdown(plain(label), help=plain(means))
+        st.markdown(f"#### {value:.4g}", anchors=False)
         st.caption(plain(said))
 
 
@@ -133,8 +138,8 @@ def _checks(pair: PairExplanation, row: RowExplanation) -> None:
         said.append("This query left no splat closed.")
     else:
         said.append(
-            f"Negative mass of this row: {abs(row.negative_mass):.2%}, from tilted shares below zero; "
-            "shown, never clipped."
+            f"Negative mass of this row: {abs(row.negative_mass):.2%}, from tilted shares below "
+            "zero; shown, never clipped."
         )
     if row.tilt_switched_off:
         said.append("Its tilt is switched off: negative mass would have exceeded 2%.")
@@ -148,45 +153,48 @@ def _check(passed: bool, sentence: str) -> str:
 
 
 def _row(view: HeadView, row: RowExplanation, keys: pd.DataFrame, pair: PairExplanation) -> None:
-    from hsa.figures.contributors import contributor_table, contributors_figure
+    from hsa.figures.contributors import (
+        contributor_table,
+        contributors_figure,
+        ranked_members,
+        row_mass_figure,
+    )
     from hsa.figures.row import standard_row_figure
 
     measure = choices.MEASURE.value
     near_only = len(row.members) == row.near_keys
+    st.markdown(f"**What answers query {row.query} in HSA**")
+    st.caption(
+        plain(
+            f"The members of its cut, {len(row.members):,} in number, sum to {row.total:.6f}. "
+            f"Near tokens ({row.near_keys}) hold {row.near_weight:.2%}; besides them HSA read "
+            f"{row.reads} splats or far tokens."
+        )
+    )
+    st.plotly_chart(row_mass_figure(row), key="compare-row-mass", config=BARE)
+    near = near_only or st.toggle(
+        "Rank near tokens too",
+        key="rank-near",
+        help="They are always read. Left out, the bars show what HSA chose to read, and which far "
+        "keys standard attention looks at. Outlined: the chosen key and what answers for it.",
+    )
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"**HSA: what answers query {row.query}**")
-        if measure == "weight":
-            said = f"The members of its cut sum to {row.total:.6f}."
-        else:
-            said = "Lengths of vectors: they do not add up to the output's."
-        st.caption(
-            plain(
-                f"{said} {row.near_keys} near tokens hold {row.near_weight:.1%} of the weight; "
-                f"{row.reads} splats or far tokens were read. In brackets: keys of a splat."
-            )
-        )
-        apart = st.toggle("Near tokens one by one", value=False, key="near-apart")
+        st.markdown("**HSA: ranked members of the cut**")
+        st.caption(_sum_of_members(row, ranked_members(row, measure, near=near), measure))
         st.plotly_chart(
-            contributors_figure(
-                row,
-                measure,
-                near_together=not (apart or near_only),
-                chosen=answering(pair, keys),
-            ),
+            contributors_figure(row, measure, near=near, chosen=answering(pair, keys)),
             key="compare-contributors",
             config=SVG,
         )
     with right:
-        st.markdown(f"**Standard attention: where query {row.query} looks**")
-        st.caption(
-            "Its strongest keys, coloured by how HSA read each of them. The outlined bar is the "
-            "chosen key, left the member that answers for it."
-        )
+        st.markdown("**Standard attention: its strongest keys**")
+        ranked = keys if near else keys.query("read_as != 'near'")
+        st.caption(_sum_of_keys(ranked, measure))
         st.plotly_chart(
-            standard_row_figure(keys, measure, pair.key), key="compare-standard", config=SVG
+            standard_row_figure(ranked, measure, pair.key), key="compare-standard", config=SVG
         )
-    with st.expander(f"All {len(row.members):,} members of the cut as a table"):
+    with st.expander(f"The whole cut as a table ({len(row.members):,})"):
         st.dataframe(
             contributor_table(row),
             hide_index=True,
@@ -199,7 +207,32 @@ def _row(view: HeadView, row: RowExplanation, keys: pd.DataFrame, pair: PairExpl
         )
 
 
+BARE = {"displayModeBar": False}
 SVG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
+
+
+def _sum_of_members(row: RowExplanation, ranked: list[Contributor], measure: Measure) -> str:
+    from hsa.figures.contributors import BARS
+
+    if measure == "contribution":
+        return "In brackets: keys of a splat. Lengths of vectors do not add up to the output's."
+    shown, rest = ranked[:BARS], ranked[BARS:]
+    parts = [f"shown {sum(member.weight for member in shown):.2%}"]
+    if rest:
+        parts.append(f"{len(rest):,} others {sum(member.weight for member in rest):.2%}")
+    if len(ranked) < len(row.members):
+        parts.append(f"near {row.near_weight:.2%}")
+    return f"In brackets: keys of a splat. Sum: {' + '.join(parts)} = {row.total:.4%}."
+
+
+def _sum_of_keys(keys: pd.DataFrame, measure: Measure) -> str:
+    from hsa.figures.row import BARS
+
+    said = "Coloured by how HSA read each of them."
+    if measure == "contribution":
+        return said
+    ranked = keys.standard.sort_values(ascending=False)
+    return f"{said} Shown: {ranked[:BARS].sum():.2%} of the row."
 
 
 def answering(pair: PairExplanation, keys: pd.DataFrame) -> tuple[str, int]:

@@ -18,14 +18,16 @@ def downloads(view: HeadView, cell: tuple[int, int] | None) -> None:
 
     model = re.sub(r"[^\w.-]+", "-", view.asked.loaded.name).strip("-") or "model"
     name = f"{model}-layer{view.layer}-head{view.head}"
-    measure = choices.MEASURE.value
+    # Files are made in another thread, which knows no visitor: what was chosen is read here.
+    measure, scale = choices.MEASURE.value, choices.SCALE.value
+    hide_first = choices.HIDE_FIRST.value
     binary = "application/octet-stream"
     with st.popover("Download"):
         if len(view.strings) <= MOST_TOKENS:
             _button("Maps (HTML, with its SVG)", f"{name}.html", "text/html",
                     lambda: files.maps_html(
                         view.compared, view.strings, measure, view.title,
-                        choices.SCALE.value, choices.HIDE_FIRST.value))  # fmt: skip
+                        scale, hide_first))  # fmt: skip
         _button("Agreement (HTML, with its SVG)", f"{name}-agreement.html", "text/html",
                 lambda: files.agreement_html(view.compared, view.strings))  # fmt: skip
         _button("Matrices, outputs, tokens (NPZ)", f"{name}.npz", binary,

@@ -48,11 +48,14 @@ def _choose(layer: int, head: int) -> None:
 def _grid(asked: Case, layer: int, head: int) -> None:
     grid = asked.kept_grid()
     if grid is None:
-        st.caption("The grid shows how well HSA does in every head of this text.")
-        if not st.button("Measure all heads", key="compare-measure-all"):
-            return
-        with refusals(), waiting() as progress:
-            grid = asked.head_grid(progress)
+        offer = st.empty()
+        with offer.container():
+            st.caption("The grid shows how well HSA does in every head of this text.")
+            if not st.button("Measure all heads", key="compare-measure-all"):
+                return
+            with refusals(), waiting() as progress:
+                grid = asked.head_grid(progress)
+        offer.empty()
     from hsa.evaluation.scores import SCORES
     from hsa.figures.head_grid import head_grid_figure
 
@@ -73,7 +76,8 @@ def _grid(asked: Case, layer: int, head: int) -> None:
 def heading(view: HeadView) -> None:
     """Which head this is, what it reads, and how well it does."""
     compared, asked = view.compared, view.asked
-    st.subheader(plain(f"{view.title}, {len(view.strings):,} tokens"), anchor=False)
+    words = "token" if len(view.strings) == 1 else "tokens"
+    st.subheader(plain(f"{view.title}, {len(view.strings):,} {words}"), anchor=False)
     way = WAYS[asked.way].lower()
     st.markdown(
         f"Output error of HSA **{compared.error:.1%}**; of the tokens it read with the closed "
@@ -82,7 +86,7 @@ def heading(view: HeadView) -> None:
             f"A query of this head reads {compared.reads.float().mean():.1f} splats or far tokens "
             f"({asked.reads} asked for, on average over all heads; {way}) and "
             f"{compared.near_keys.float().mean():.1f} near tokens, where standard attention reads "
-            f"{compared.visible_keys.float().mean():.1f} keys."
+            f"{compared.visible_keys.float().mean():,.1f} keys."
         )
     )
 

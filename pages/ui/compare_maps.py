@@ -36,13 +36,13 @@ def maps(view: HeadView) -> None:
     """Standard | HSA | HSA − standard; a click chooses the cell."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Shown", list(MEASURES), format_func=MEASURES.get, width=220,
+            "Shown", list(MEASURES), format_func=lambda name: MEASURES[name], width=220,
             help="Weight is how much of the row's attention a key receives; contribution is the "
             "length of what it adds to the output. A large weight on a short value adds little.",
             **choices.MEASURE.widget(),
         )  # fmt: skip
         st.selectbox(
-            "Colour scale", list(SCALES), format_func=SCALES.get, width=160,
+            "Colour scale", list(SCALES), format_func=lambda name: SCALES[name], width=160,
             **choices.SCALE.widget(),
         )  # fmt: skip
         if view.first == 0:
@@ -149,10 +149,13 @@ def _blob(view: HeadView, tokens: list[str]) -> bytes:
 
     def make() -> bytes:
         standard, hsa, difference = (
-            panel.numpy() for panel in view.compared.maps(measure, view.first)
+            panel.numpy()
+            for panel in view.compared.maps(measure, slice(view.shown.start, view.shown.stop))
         )
         unit = "weight" if measure == "weight" else "‖A v‖"
         apart = "" if measure == "weight" else "difference of the two norms"
+        if view.compared.equal():
+            difference, apart = 0 * difference, "equal, but for rounding"
         return encode(
             (
                 Panel("Standard", standard, "sequential", unit),

@@ -118,9 +118,7 @@ def fit_small_field(loaded: LoadedModel, progress: Progress) -> ReadyField:
     return fitted
 
 
-def activations(
-    loaded: LoadedModel, text: Tokens, layer: int, progress: Progress
-) -> Activations:
+def activations(loaded: LoadedModel, text: Tokens, layer: int, progress: Progress) -> Activations:
     """Queries, keys and values of one layer; of all layers at once where they fit."""
     kept = _stores()["layers"].peek((loaded.fingerprint, text.ids, layer))
     if kept is not None:
@@ -151,9 +149,7 @@ def head_activations(given: Activations, head: int) -> Activations:
     )
 
 
-def spending(
-    ready: ReadyField, reads: int, count: int, way: str | None
-) -> tuple[Spending, ...]:
+def spending(ready: ReadyField, reads: int, count: int, way: str | None) -> tuple[Spending, ...]:
     """Reads of every head of every layer for a text of `count` tokens."""
     from hsa.attention.spending import spend
 
@@ -216,8 +212,9 @@ def head_grid(
             _stores()["layers"].peek((loaded.fingerprint, text.ids, number))
             for number in range(loaded.layers)
         ]
-        if all(layer is not None for layer in kept):
-            for number, layer in enumerate(kept):
+        found = [layer for layer in kept if layer is not None]
+        if len(found) == loaded.layers:
+            for number, layer in enumerate(found):
                 take(number, layer)
         else:
             _capture(loaded, text, range(loaded.layers), take)

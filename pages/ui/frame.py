@@ -26,9 +26,7 @@ class Frame:
     reads_note: DeltaGenerator
 
 
-def frame(
-    title: str, question: str, *, prompt_in: Literal["sidebar", "page"] = "sidebar"
-) -> Frame:
+def frame(title: str, question: str, *, prompt_in: Literal["sidebar", "page"] = "sidebar") -> Frame:
     """Set the page up; the first call of every page.
 
     Args:

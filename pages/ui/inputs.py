@@ -33,8 +33,9 @@ def model_control() -> None:
     def heard() -> None:
         name = (st.session_state[key] or "").strip()
         choices.MODEL.choose(name or choices.MODEL.default)
-        for of_the_old_model in (choices.LAYER, choices.HEAD, choices.CELL):
-            of_the_old_model.choose(of_the_old_model.default)
+        choices.LAYER.choose(choices.LAYER.default)
+        choices.HEAD.choose(choices.HEAD.default)
+        choices.CELL.choose(choices.CELL.default)
 
     st.selectbox(
         "Model",
@@ -131,7 +132,7 @@ def reads_control() -> DeltaGenerator:
     st.selectbox(
         "Spend reads",
         list(WAYS),
-        format_func=WAYS.get,
+        format_func=lambda way: WAYS[way],
         help="The field was calibrated with each of these and knows which left the least error "
         "on text that it had not seen.",
         **choices.WAY.widget(),

@@ -1,0 +1,19 @@
+"""Every page on its own, as a deep link that is the server's first request runs it."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+PAGES = sorted((Path(__file__).parents[2] / "pages").glob("*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_runs_without_the_navigation(page: Path) -> None:
+    app = AppTest.from_file(str(page), default_timeout=60)
+    app.query_params["model"] = "minilm"
+    app.run()
+    assert not app.exception, app.exception
+    assert len(app.title) == 1
+    assert app.selectbox[0].value == "minilm"
+    assert not app.error
