@@ -2,6 +2,9 @@
 
 import streamlit as st
 
+from pages.ui.frame import NAVIGATED
+
+st.session_state[NAVIGATED] = True
 st.navigation(
     [
         st.Page("pages/start.py", title="Explore", default=True),

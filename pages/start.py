@@ -10,6 +10,7 @@ from pages.ui import choices, inputs
 from pages.ui.case import Case, case
 from pages.ui.frame import frame
 from pages.ui.plain import plain
+from pages.ui.refusals import refusals
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -35,19 +36,30 @@ def main(asked: Case) -> None:
     """The prompt in tokens, the grid, and the head chosen in it."""
     _tokens(asked)
     grid = asked.kept_grid()
-    if grid is None and len(asked.tokens) > WITHOUT_ASKING:
-        st.info(
-            f"{len(asked.tokens):,} tokens in {asked.loaded.layers} layers take about half a "
-            "minute; 64 queries spread over the text are compared. Start when you are ready, or "
-            "go straight to a single head on Compare."
-        )
-        if not st.button("Compare all heads", type="primary", key="compare-all"):
-            return
+    if grid is None and len(asked.tokens) > WITHOUT_ASKING and not _wanted(asked):
+        return
     if grid is None:
         with waiting() as progress:
             grid = asked.head_grid(progress)
     _summary(grid)
     _grid(grid)
+
+
+def _wanted(asked: Case) -> bool:
+    """Offer work that takes long; the offer is gone once it is taken."""
+    offer = st.empty()
+    with offer.container():
+        st.info(
+            f"All heads of {len(asked.tokens):,} tokens take about half a minute; 64 queries "
+            "spread over the text are compared. Start when you are ready, or go straight to one "
+            "head."
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            wanted = st.button("Compare all heads", type="primary", key="compare-all")
+            st.page_link("pages/compare.py", label="**Compare one head →**")
+    if wanted:
+        offer.empty()
+    return wanted
 
 
 def _tokens(asked: Case) -> None:
@@ -218,4 +230,6 @@ def _choose(layer: int, head: int) -> None:
     choices.HEAD.choose(int(head))
 
 
-main(case(page, "Pick a sample above, or type a text and press Ctrl + Enter."))
+asked = case(page, "Pick a sample above, or type a text and press Ctrl + Enter.")
+with refusals():
+    main(asked)

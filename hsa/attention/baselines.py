@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hsa.attention.opening import Opening
-from hsa.attention.reference import BlockView
+from hsa.attention.views import BlockView
 
 
 def softmax_over(view: BlockView, read: Bool[Tensor, "G B T"]) -> Float[Tensor, "G B T"]:

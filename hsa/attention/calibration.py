@@ -15,15 +15,8 @@ from hsa.attention import exact
 from hsa.attention.baselines import oracle_outputs
 from hsa.attention.near import NearKeys
 from hsa.attention.opening import Openings
-from hsa.attention.reference import (
-    SATURATION,
-    BlockView,
-    answer,
-    block_views,
-    choose_cut,
-    into_layer,
-    openings,
-)
+from hsa.attention.reference import SATURATION, answer, choose_cut, openings
+from hsa.attention.views import BlockView, block_views, into_layer
 from hsa.field.curves import ErrorCurves
 from hsa.field.layer_field import LayerField
 

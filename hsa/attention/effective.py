@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hsa.attention.reference import FramedLayer
 from hsa.attention.result import BlockCut, HSAResult
+from hsa.attention.views import FramedLayer
 from hsa.errors import InputError
 from hsa.field.splat_field import PHRASE
 from hsa.field.tree import PromptTree

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hsa.attention.effective import CutRows, cut_rows
-from hsa.attention.reference import FramedLayer
 from hsa.attention.result import HSAResult
+from hsa.attention.views import FramedLayer
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,9 @@ def _explain(
 ) -> int:
     import torch
 
-    from hsa.attention.reference import attend, into_layer
+    from hsa.attention.reference import attend
     from hsa.attention.spending import sensible_reads, spend
+    from hsa.attention.views import into_layer
     from hsa.explanation.contributors import explain_row
     from hsa.explanation.pair import explain_pair
     from hsa.explanation.top_pairs import top_pairs
@@ -267,7 +268,8 @@ def _check_every_pair(
     layers: list[int],
 ) -> CheckedText:
     from hsa.activations import Activations
-    from hsa.attention.reference import attend, into_layer
+    from hsa.attention.reference import attend
+    from hsa.attention.views import into_layer
     from hsa.explanation.checks import ExplanationCheck, check_explanations
     from hsa.models.capture import capture
 
@@ -291,7 +293,8 @@ def _check_random_pairs(
     layers: list[int],
 ) -> CheckedText:
     from hsa.activations import Activations
-    from hsa.attention.reference import attend, into_layer
+    from hsa.attention.reference import attend
+    from hsa.attention.views import into_layer
     from hsa.explanation.checks import ExplanationCheck, check_pairs
     from hsa.models.capture import capture
 

@@ -12,7 +12,7 @@ from hsa.errors import InputError
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from hsa.fitting.fit import Text
+    from hsa.fitting.settings import Text
 
 
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from hsa.field.checkpoint import save_field
-    from hsa.fitting.fit import FitSettings, fit
+    from hsa.fitting.fit import fit
+    from hsa.fitting.settings import FitSettings
     from hsa.models.loading import load
 
     try:
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 def read_texts(paths: list[Path]) -> list[Text]:
     """Every file named, and every .txt and .md of every folder named, in order of name."""
-    from hsa.fitting.fit import Text
+    from hsa.fitting.settings import Text
 
     files: list[Path] = []
     for path in paths:

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hsa.attention.effective import CutRows, cut_rows
-from hsa.attention.reference import FramedLayer
 from hsa.attention.result import HSAResult
+from hsa.attention.views import FramedLayer
 
 TOP = 10
 """k of the top-k overlap."""
@@ -20,8 +20,8 @@ TOP = 10
 LEAST = 1e-38
 """Weights below this stand as this in a logarithm: about what float32 can hold."""
 
-ROUNDING = 1e-6
-"""Differences up to this share of the largest weight are those of float32."""
+ROUNDING = 1e-5
+"""Differences up to this share of the largest weight are those of float32: log Z is held in it."""
 
 Measure = Literal["weight", "contribution"]
 

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hsa.activations import Activations
-from hsa.attention.reference import BlockView, block_views, into_layer
 from hsa.attention.spending import oracle_spend, spend
+from hsa.attention.views import BlockView, block_views, into_layer
 from hsa.evaluation.methods import (
     MethodRows,
     hsa_rows,

@@ -48,9 +48,9 @@ def sentence(summary: GridSummary) -> str:
     """The summary as one would say it."""
     layer, head = summary.worst_head
     return (
-        f"Over {summary.heads} heads, a query of HSA read {summary.near_keys:.0f} near tokens and "
-        f"{summary.reads:.0f} splats or far tokens, where standard attention read "
-        f"{summary.visible_keys:.0f} keys. Its output differs by {summary.median_error:.1%} on "
+        f"Over {summary.heads} heads, a query of HSA read {summary.near_keys:,.0f} near tokens and "
+        f"{summary.reads:,.0f} splats or far tokens, where standard attention read "
+        f"{summary.visible_keys:,.0f} keys. Its output differs by {summary.median_error:.1%} on "
         f"the median head ({summary.mean_error:.1%} on average, {summary.worst_error:.1%} on the "
         f"worst, layer {layer} head {head}). The tokens that it read, with the closed splats "
         f"dropped, leave {summary.median_opened_only:.1%} on the median head "

@@ -13,8 +13,9 @@ from hsa.activations import Activations
 from hsa.attention.baselines import opened_read, softmax_over
 from hsa.attention.near import NearKeys
 from hsa.attention.opening import Opening
-from hsa.attention.reference import Answer, BlockView, answer, block_views, choose_cut, into_layer
+from hsa.attention.reference import Answer, answer, choose_cut
 from hsa.attention.spending import Spending
+from hsa.attention.views import BlockView, block_views, into_layer
 from hsa.evaluation.patterns import after_same_token, row_patterns
 from hsa.field.layer_field import LayerField
 from hsa.field.model_field import ModelField

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from hsa.attention.baselines import opened_read, oracle_read, page_read, softmax_over
 from hsa.attention.opening import Opening
-from hsa.attention.reference import BlockView, answer, choose_cut, closed_shares
+from hsa.attention.reference import answer, choose_cut, closed_shares
 from hsa.attention.spending import Spending
+from hsa.attention.views import BlockView
 
 
 @dataclass(frozen=True)

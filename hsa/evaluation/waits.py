@@ -13,9 +13,10 @@ import torch
 from hsa.activations import Activations
 from hsa.attention import exact
 from hsa.attention.effective import effective_weights
-from hsa.attention.reference import FramedLayer, attend, into_layer
+from hsa.attention.reference import attend
 from hsa.attention.result import HSAResult
 from hsa.attention.spending import sensible_reads, spend
+from hsa.attention.views import FramedLayer, into_layer
 from hsa.evaluation.head_grid import head_grid
 from hsa.explanation.contributors import explain_row
 from hsa.explanation.pair import explain_pair

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from hsa.attention.effective import cut_rows
-from hsa.attention.reference import FramedLayer
 from hsa.attention.result import HSAResult
+from hsa.attention.views import FramedLayer
 from hsa.explanation.contributors import closed_levels, negative_mass, tilt_switched_off
 from hsa.explanation.shares import row_shares
 

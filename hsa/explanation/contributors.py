@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hsa.attention.effective import CutRows, cut_rows
-from hsa.attention.reference import FramedLayer
 from hsa.attention.result import HSAResult
+from hsa.attention.views import FramedLayer
 from hsa.field.splat_field import LEVELS
 
 TOKEN = "Token"

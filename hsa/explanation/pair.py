@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hsa.attention.effective import CutRows, cut_rows
-from hsa.attention.reference import FramedLayer
 from hsa.attention.result import HSAResult
+from hsa.attention.views import FramedLayer
 from hsa.errors import InputError
 from hsa.explanation.shares import RowShares, row_shares
 from hsa.field.splat_field import LEVELS, PHRASE

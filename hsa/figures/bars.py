@@ -66,7 +66,7 @@ def bars_figure(bars: Sequence[Bar], measure: Measure) -> go.Figure:
     least = min((bar.value for bar in bars), default=0.0)
     figure.update_xaxes(
         title=TITLES[measure],
-        tickformat=None if measure != "weight" else ".0%" if largest >= 0.05 else ".1%",
+        tickformat=".2~p" if measure == "weight" else None,
         range=[min(1.25 * least, 0.0), 1.22 * largest or 1.0],
         fixedrange=True,
     )
@@ -89,5 +89,10 @@ def bars_figure(bars: Sequence[Bar], measure: Measure) -> go.Figure:
     return figure
 
 
+def percent(share: float) -> str:
+    """Three digits, however small."""
+    return f"{100 * share:.3g}%"
+
+
 def _written(value: float, measure: Measure) -> str:
-    return f"{value:.2%}" if measure == "weight" else f"{value:.3g}"
+    return percent(value) if measure == "weight" else f"{value:.3g}"

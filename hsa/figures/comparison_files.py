@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 
-from hsa.attention.reference import FramedLayer
 from hsa.attention.result import HSAResult
+from hsa.attention.views import FramedLayer
 from hsa.evaluation.agreement import HeadComparison, Measure
 from hsa.explanation.contributors import explain_row
 from hsa.figures.comparison_agreement import CURVES, agreement_figure
@@ -17,6 +18,7 @@ from hsa.figures.comparison_maps import maps_figure
 from hsa.figures.contributors import contributor_table, contributors_figure
 from hsa.figures.row import row_table
 from hsa.figures.standalone import standalone_html
+from hsa.figures.token_label import for_plotly, token_label
 
 
 def maps_html(
@@ -34,9 +36,21 @@ def maps_html(
     return standalone_html(figure)
 
 
-def agreement_html(compared: HeadComparison, strings: Sequence[str]) -> bytes:
+def agreement_html(compared: HeadComparison, strings: Sequence[str], title: str) -> bytes:
     """The agreement curves as one HTML file."""
-    return standalone_html(agreement_figure(compared, strings))
+    return _alone(agreement_figure(compared, strings), title)
+
+
+def _alone(figure: go.Figure, title: str) -> bytes:
+    """With a title, and room for axes, which a page's theme gives otherwise."""
+    figure.update_layout(
+        title=for_plotly(title),
+        width=1000,
+        height=figure.to_dict()["layout"]["height"] + 110,
+        margin={"l": 80, "r": 30, "t": 90, "b": 60},
+        showlegend=True,
+    )
+    return standalone_html(figure)
 
 
 def contributors_html(
@@ -46,12 +60,12 @@ def contributors_html(
     head: int,
     query: int,
     measure: Measure,
+    title: str,
 ) -> bytes:
     """A row's contributors as one HTML file."""
     row = explain_row(result, layer, strings, head, query)
-    figure = contributors_figure(row, measure, bars=40)
-    figure.update_layout(showlegend=True, width=900)
-    return standalone_html(figure)
+    named = f"{title}: what answers query {query} {token_label(strings[query])}"
+    return _alone(contributors_figure(row, measure, bars=40), named)
 
 
 def row_csv(

@@ -69,6 +69,8 @@ def maps_figure(
     notes = [*(["square-root colour scale"] if gamma else []),
              *(["first token hidden"] if hide_first_key else [])]  # fmt: skip
     heading = for_plotly(" · ".join([title, *notes]))
+    figure.update_xaxes(showgrid=False)
+    figure.update_yaxes(showgrid=False)
     figure.update_layout(title=heading, width=1500, height=560)
     return figure
 

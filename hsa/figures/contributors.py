@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from hsa.evaluation.agreement import Measure
 from hsa.explanation.contributors import Contributor, RowExplanation
-from hsa.figures.bars import COLOURS, NAMES, Bar, bars_figure
+from hsa.figures.bars import COLOURS, NAMES, Bar, bars_figure, percent
 from hsa.figures.token_label import token_label
 
 BARS = 12
@@ -25,9 +25,9 @@ def row_mass_figure(row: RowExplanation) -> go.Figure:
             x=[weight],
             y=["row"],
             orientation="h",
-            name=f"{NAMES[kind]} {weight:.2%}",
+            name=f"{NAMES[kind]} {percent(weight)}",
             marker={"color": COLOURS[kind]},
-            hovertemplate=f"{len(own):,} × {NAMES[kind]}<br>{weight:.4%}<extra></extra>",
+            hovertemplate=f"{len(own):,} × {NAMES[kind]}<br>{weight:.6g}<extra></extra>",
         )
     figure.update_layout(
         barmode="stack",

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 import torch
 
 from hsa.attention.effective import cut_rows
-from hsa.attention.reference import FramedLayer
 from hsa.attention.result import HSAResult
+from hsa.attention.views import FramedLayer
 from hsa.evaluation.agreement import Measure
 from hsa.field.splat_field import LEVELS
 from hsa.figures.bars import Bar, bars_figure

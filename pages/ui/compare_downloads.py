@@ -29,7 +29,7 @@ def downloads(view: HeadView, cell: tuple[int, int] | None) -> None:
                         view.compared, view.strings, measure, view.title,
                         scale, hide_first))  # fmt: skip
         _button("Agreement (HTML, with its SVG)", f"{name}-agreement.html", "text/html",
-                lambda: files.agreement_html(view.compared, view.strings))  # fmt: skip
+                lambda: files.agreement_html(view.compared, view.strings, view.title))  # fmt: skip
         _button("Matrices, outputs, tokens (NPZ)", f"{name}.npz", binary,
                 lambda: files.comparison_npz(view.compared, view.strings))  # fmt: skip
         if cell is not None:
@@ -41,7 +41,7 @@ def downloads(view: HeadView, cell: tuple[int, int] | None) -> None:
                     "text/csv", lambda: files.contributors_csv(*given))  # fmt: skip
             _button(f"Contributors of query {query} (HTML, with its SVG)",
                     f"{name}-query{query}.html", "text/html",
-                    lambda: files.contributors_html(*given, measure))  # fmt: skip
+                    lambda: files.contributors_html(*given, measure, view.title))  # fmt: skip
         st.caption(
             "PNG of the maps: the button above them. SVG: the camera on a curve or a bar figure "
             "here, or the one inside each HTML file, which needs no network; the maps in an SVG "

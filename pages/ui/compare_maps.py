@@ -62,7 +62,7 @@ def maps(view: HeadView) -> None:
     if view.first:
         st.caption(f"Numbers after # on the maps count from position {view.first:,}.")
     linked_heatmaps(
-        (), tokens, tokens, key=MAP, height=470, on_select=clicked, blob=_blob(view, tokens)
+        (), tokens, tokens, key=MAP, height=560, on_select=clicked, blob=_blob(view, tokens)
     )
 
 

@@ -13,8 +13,8 @@ from pages.ui.waiting import Progress
 
 if TYPE_CHECKING:
     from hsa.activations import Activations
-    from hsa.attention.reference import FramedLayer
     from hsa.attention.result import HSAResult
+    from hsa.attention.views import FramedLayer
     from hsa.evaluation.agreement import HeadComparison
 
 MOST_SHOWN = 2048  # tokens; of longer texts a stretch of so many is shown
@@ -101,7 +101,7 @@ def head_view(asked: Case, layer: int, head: int, first: int, progress: Progress
     Raises:
         InputError: a layer that cannot be read through the field.
     """
-    from hsa.attention.reference import into_layer
+    from hsa.attention.views import into_layer
     from hsa.evaluation.agreement import compare_head
 
     given = asked.activations(layer, progress)

@@ -16,6 +16,9 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui import choices, inputs, preload
 from pages.ui.plain import plain
 
+NAVIGATED = "navigated"
+"""Session key that `app.py` sets: without it there is no navigation on the page."""
+
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 
 
@@ -39,6 +42,8 @@ def frame(title: str, question: str, *, prompt_in: Literal["sidebar", "page"] = 
     choices.restore()
     choices.keep_in_address()
     with st.sidebar:
+        if NAVIGATED not in st.session_state:
+            st.markdown("[Explore](./) · [Compare a head](compare) · [The words](glossary)")
         inputs.model_control()
         if prompt_in == "sidebar":
             inputs.sample_control()

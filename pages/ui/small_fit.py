@@ -17,7 +17,8 @@ CALIBRATED = ("dialogue", "repeat", "fact")
 
 def fit_small(loaded: LoadedModel, progress: Progress) -> ModelField:
     """Fit on the sample texts; calibrate on others of them, joined to one text."""
-    from hsa.fitting.fit import FitSettings, Text, fit
+    from hsa.fitting.fit import fit
+    from hsa.fitting.settings import FitSettings, Text
 
     settings = FitSettings(
         documents=4,

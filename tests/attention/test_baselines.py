@@ -13,7 +13,8 @@ from hsa.attention.baselines import (
     page_read,
     softmax_over,
 )
-from hsa.attention.reference import BlockView, block_views, choose_cut, into_layer
+from hsa.attention.reference import choose_cut
+from hsa.attention.views import BlockView, block_views, into_layer
 from tests.attention.random_layers import random_layer, relative
 
 

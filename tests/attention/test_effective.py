@@ -8,10 +8,11 @@ import torch
 from hsa.activations import Activations
 from hsa.attention import exact
 from hsa.attention.effective import cut_rows, effective_weights
-from hsa.attention.reference import FramedLayer, attend, into_layer
+from hsa.attention.reference import attend
 from hsa.attention.result import HSAResult
 from hsa.attention.sparse_rows import sparse_rows
 from hsa.attention.spending import Spending
+from hsa.attention.views import FramedLayer, into_layer
 from hsa.errors import InputError
 from tests.attention.random_layers import random_layer, relative
 from tests.attention.slow import SlowHead

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hsa.activations import Activations
 from hsa.attention import exact
 from hsa.attention.near import NearKeys
-from hsa.attention.reference import attend, block_views, into_layer
+from hsa.attention.reference import attend
 from hsa.attention.result import HSAResult
 from hsa.attention.spending import Spending
+from hsa.attention.views import block_views, into_layer
 from hsa.errors import InputError
 from hsa.field.layer_field import LayerField, stack
 from hsa.field.splat_field import SplatField

@@ -9,7 +9,7 @@ import torch
 
 from hsa.attention import exact
 from hsa.attention.near import NearKeys
-from hsa.attention.reference import block_views, into_layer
+from hsa.attention.views import block_views, into_layer
 from hsa.evaluation.fidelity import METHODS, Fidelity, fidelity, protocol_queries
 from hsa.evaluation.methods import oracle_rows, page_rows, read_rows
 from hsa.field.shipped import shipped_field

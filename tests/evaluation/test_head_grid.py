@@ -131,7 +131,7 @@ def test_every_query_up_to_512_and_64_beyond() -> None:
             queries = grid_queries(tokens, causal)
             assert queries.numel() == 64
             assert queries.unique().numel() == 64
-            assert 0 <= int(queries.min())
+            assert int(queries.min()) >= 0
             assert tokens - 64 <= int(queries.max()) < tokens
             near = NearKeys.for_length(tokens, causal)
             blocks = list(near.blocks(queries, torch.zeros(tokens, dtype=torch.bool), causal))

@@ -12,9 +12,7 @@ from hsa.evaluation.patterns import after_same_token, row_patterns
 def test_scores_of_rows_that_are_known() -> None:
     ids = [5, 6, 7, 5]
     queries = torch.tensor([0, 1, 3])
-    weights = torch.tensor(
-        [[[1.0, 0, 0, 0], [0.25, 0.75, 0, 0], [0.25, 0.5, 0.125, 0.125]]]
-    )
+    weights = torch.tensor([[[1.0, 0, 0, 0], [0.25, 0.75, 0, 0], [0.25, 0.5, 0.125, 0.125]]])
     given = row_patterns(weights, queries, after_same_token(ids, queries))
     entropy = [0.0, -(0.25 * math.log(0.25) + 0.75 * math.log(0.75)), 1.2130]
     torch.testing.assert_close(given.entropy[0], torch.tensor(entropy), atol=1e-4, rtol=0)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from hsa.attention.reference import FramedLayer, attend, into_layer
+from hsa.attention.reference import attend
 from hsa.attention.result import HSAResult
 from hsa.attention.spending import Spending
+from hsa.attention.views import FramedLayer, into_layer
 from tests.attention.random_layers import random_layer
 
 

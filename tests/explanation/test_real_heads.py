@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from hsa.activations import Activations
-from hsa.attention.reference import attend, into_layer
+from hsa.attention.reference import attend
 from hsa.attention.spending import Spending
+from hsa.attention.views import into_layer
 from hsa.explanation.checks import check_explanations, check_pairs
 from hsa.field.layer_field import LayerField, stack
 from hsa.field.seeding import seed_field

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hsa.attention.reference import FramedLayer, into_layer
+from hsa.attention.views import FramedLayer, into_layer
 from hsa.field.moments import Sums, add_keys, moments, no_sums, phrase_sums, with_ancestors
 from tests.attention.random_layers import random_layer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hsa.attention.reference import into_layer
+from hsa.attention.views import into_layer
 from hsa.field.routing import route
 from hsa.field.tree import opening_tree
 from tests.attention.random_layers import random_layer

@@ -12,7 +12,8 @@ from hsa.errors import InputError
 from hsa.evaluation.fidelity import fidelity
 from hsa.field.model_field import ModelField
 from hsa.field.splat_field import PHRASE
-from hsa.fitting.fit import FitReport, FitSettings, Text, fit
+from hsa.fitting.fit import FitReport, fit
+from hsa.fitting.settings import FitSettings, Text
 from hsa.fitting.windows import first_tokens, windows
 from hsa.models.capture import capture
 from hsa.models.loaded import LoadedModel
