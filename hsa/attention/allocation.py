@@ -39,7 +39,7 @@ def spread_reads(
     """Reads of each head, `mean_reads` on average, that leave the least mean error.
 
     Greedy on the hulls of the error curves: their segments in order of error removed per read,
-    the last one taken in part.
+    the last one taken in part. Reads beyond every curve are shared alike.
     """
     hulls = [lower_hull(r, e) for r, e in zip(reads, error, strict=True)]
     given = torch.stack([r[0] for r, _ in hulls])
@@ -55,4 +55,4 @@ def spread_reads(
         step = min(float(length), left)
         given[head] += step
         left -= step
-    return given
+    return given + max(left, 0.0) / len(hulls)

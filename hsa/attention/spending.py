@@ -78,7 +78,7 @@ def spend(
             "HSA needs reads", got=f"{mean_reads} reads", needed="at least 1", attempt="4"
         )
     shape = field.temper.shape[:2]
-    if way == "uniform" or not field.curves:
+    if way == "uniform" or not field.curves or mean_reads >= tokens:
         return tuple(Spending(row) for row in torch.full(shape, round(mean_reads)))
     curves = _nearest(field, tokens)
     stretch = tokens / curves.tokens
@@ -88,6 +88,9 @@ def spend(
         return tuple(Spending(row) for row in _whole(reads * stretch))
     reads = _allocate(curves.stop_reads, curves.stop_error, PLANNED * mean_reads / stretch)
     stop = _at(curves.stop_reads, curves.stop.log().expand(curves.stop_reads.shape), reads).exp()
+    # Past the end of a curve the error allowed falls on as the square of the reads wished for.
+    beyond = (curves.stop_reads.amax(-1) / reads).clamp_max(1).square()
+    stop = stop * beyond
     most = _whole(GUARD * reads * stretch)
     return tuple(Spending(r, s) for r, s in zip(most, stop * curves.scale, strict=True))
 

@@ -103,6 +103,13 @@ def test_spend_gives_the_mean_asked_for(field: ModelField) -> None:
         plan = spend(field, mean, 128, "per_head")
         reads = torch.stack([layer.reads for layer in plan]).float()
         assert mean - 1.5 <= float(reads.mean()) <= mean
+    beyond = torch.stack([layer.reads for layer in spend(field, 90, 128, "per_head")]).float()
+    assert 88.5 <= float(beyond.mean()) <= 90, "more than any curve was measured at"
+    few, many = (spend(field, mean, 128, "per_query")[2].stop_error for mean in (60, 100))
+    assert few is not None and many is not None
+    assert bool((many < few).all())
+    everything = spend(field, 128, 128, "per_query")[0]
+    assert everything.stop_error is None and int(everything.reads.min()) == 128
     with pytest.raises(InputError, match="0 reads"):
         spend(field, 0, 128)
     with pytest.raises(InputError, match="'greedy'"):
