@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pages.ui.frame import NAVIGATED
+from pages.ui.frame import NAVIGATED, PAGES
 
 st.session_state[NAVIGATED] = True
 st.navigation(
     [
-        st.Page("pages/start.py", title="Explore", default=True),
-        st.Page("pages/compare.py", title="Compare a head"),
-        st.Page("pages/glossary.py", title="What the words mean"),
-    ]
+        st.Page(file, title=title, default=number == 0)
+        for number, (file, title) in enumerate(PAGES.items())
+    ],
+    position="hidden",
 ).run()

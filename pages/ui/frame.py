@@ -17,7 +17,13 @@ from pages.ui import choices, inputs, preload
 from pages.ui.plain import plain
 
 NAVIGATED = "navigated"
-"""Session key that `app.py` sets: without it there is no navigation on the page."""
+"""Session key that `app.py` sets: only then can Streamlit link to pages itself."""
+
+PAGES = {
+    "pages/start.py": "Explore",
+    "pages/compare.py": "Compare a head",
+    "pages/glossary.py": "What the words mean",
+}
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 
@@ -42,8 +48,7 @@ def frame(title: str, question: str, *, prompt_in: Literal["sidebar", "page"] = 
     choices.restore()
     choices.keep_in_address()
     with st.sidebar:
-        if NAVIGATED not in st.session_state:
-            st.markdown("[Explore](./) · [Compare a head](compare) · [The words](glossary)")
+        _links()
         inputs.model_control()
         if prompt_in == "sidebar":
             inputs.sample_control()
@@ -54,3 +59,16 @@ def frame(title: str, question: str, *, prompt_in: Literal["sidebar", "page"] = 
     for sentence in choices.notices():
         st.warning(plain(sentence))
     return Frame(note)
+
+
+def _links() -> None:
+    """The other pages; as plain addresses when the page runs without `app.py`.
+
+    Streamlit's own list would then name files, so it is switched off in the configuration.
+    """
+    for number, (file, title) in enumerate(PAGES.items()):
+        if NAVIGATED in st.session_state:
+            st.page_link(file, label=title)
+        else:
+            st.markdown(f"[{title}]({'./' if number == 0 else Path(file).stem})")
+    st.divider()
