@@ -163,8 +163,10 @@ class Painter {
     const under = place.y + place.height + (named ? margins.bottom : 20);
     context.fillText("key →", place.x + place.width / 2, under + AXIS_NAME / 2);
     if (place.first) {
+      // Right-aligned beside the map, but never beyond the canvas where the labels are narrow.
       context.textAlign = "right";
-      context.fillText("query ↓", place.x - 6, place.y - 13);
+      const wide = context.measureText("query ↓").width;
+      context.fillText("query ↓", Math.max(place.x - 6, wide), place.y - 13);
     }
     return under + AXIS_NAME;
   }
