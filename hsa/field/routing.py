@@ -24,16 +24,15 @@ def log_density(
     centre = position.mean(dim=1, keepdim=True)
     x, position = x - centre, position - centre
     precision = 1.0 / variance
-    quadratic = (
-        (x * x) @ precision.mT
-        - 2.0 * (x @ (position * precision).mT)
-        + (position * position * precision).sum(-1).unsqueeze(1)
+    constant = log_amplitude - 0.5 * (
+        variance.log().sum(-1) + (position * position * precision).sum(-1)
     )
-    return (log_amplitude - 0.5 * variance.log().sum(-1)).unsqueeze(1) - 0.5 * quadratic
+    wide = torch.cat([position * precision, -0.5 * precision], dim=-1)
+    return torch.baddbmm(constant.unsqueeze(1), torch.cat([x, x * x], dim=-1), wide.mT)
 
 
 def route(
-    x: Float[Tensor, "G T D"], field: LayerField, floor: float = 1.0, chunk: int = 2048
+    x: Float[Tensor, "G T D"], field: LayerField, floor: float = 1.0, chunk: int = 512
 ) -> Int[Tensor, "G T"]:
     """Row of the Phrase with the highest log density plus log amplitude, for every key.
 

@@ -1,0 +1,166 @@
+"""What a block of queries opens: chosen by queries of the block before, never by its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hsa.attention.block_plan import BlockPlan
+from hsa.attention.block_sums import SplatTable
+from hsa.field.layer_field import LayerField
+from hsa.field.splat_field import PHRASE, SECTION
+
+LOG2_E = 1 / math.log(2)
+"""Masses are powers of two of logs in bits: exp slows down tenfold below e^-87, exp2 not."""
+
+
+@dataclass(frozen=True)
+class SharedOpening:
+    """The cut that all queries of a block share, one per key/value head.
+
+    Sections are opened into Phrases, Phrases into tokens; Documents are open. `splat` are the
+    closed splats and `token` the far keys read, both padded; the masks tell what is there.
+    """
+
+    splat: Int[Tensor, "B G M"]
+    splat_there: Bool[Tensor, "B G M"]
+    token: Int[Tensor, "B G K"]
+    token_there: Bool[Tensor, "B G K"]
+
+    def reads(self) -> Int[Tensor, "B G"]:
+        """Closed splats and far tokens that each query of a block reads."""
+        return self.splat_there.sum(-1) + self.token_there.sum(-1)
+
+
+@dataclass(frozen=True)
+class KeysByPhrase:
+    """Key numbers sorted by Phrase, in the order of the text within each; where each begins."""
+
+    order: Int[Tensor, "G T"]
+    start: Int[Tensor, "G N"]
+
+
+def by_phrase(phrase: Int[Tensor, "G T"], splats: int) -> KeysByPhrase:
+    """Sort keys by their Phrase's row; row `splats` (in no splat) comes last."""
+    count = torch.zeros(phrase.shape[0], splats + 1, dtype=torch.int64, device=phrase.device)
+    count.scatter_add_(1, phrase, torch.ones_like(phrase))
+    return KeysByPhrase(
+        order=phrase.argsort(dim=1, stable=True),
+        start=(count.cumsum(1) - count)[:, :splats],
+    )
+
+
+def level_weights(field: LayerField, weight: Float[Tensor, "G R 3"]) -> Float[Tensor, "G R N"]:
+    """A weight per head and level, spread over the splats."""
+    level = field.level.clamp_min(0).unsqueeze(1).expand(-1, weight.shape[1], -1)
+    return weight.gather(2, level)
+
+
+def choose(
+    field: LayerField,
+    table: SplatTable,
+    keys: KeysByPhrase,
+    y: Float[Tensor, "B G R S D"],
+    log_near: Float[Tensor, "B G R S"],
+    plan: BlockPlan,
+) -> SharedOpening:
+    """Open what the scoring queries expect to err most on, per read.
+
+    A closed splat's error for a query is m·√u·√tr Var(v) / Z (design §6); over the queries it
+    counts as root mean square. Sections open first, as far as `plan.splats` go; their Phrases
+    then, as far as `plan.tokens` go.
+
+    Args:
+        y: scoring queries in the frame.
+        log_near: log mass of the near keys that each of them reads.
+    """
+    section, phrase = field.level == SECTION, field.level == PHRASE
+    there = table.count > 0
+    error = _expected_error(field, table, y, log_near) * table.value_spread
+
+    parent = field.parent.clamp_min(0).expand_as(table.count)
+    below = (there & phrase).to(error.dtype)
+    children = torch.zeros_like(error).scatter_add(2, parent, below)
+    section_open = _open_within(
+        error / children.clamp_min(1), children - 1, there & section, plan.splats
+    )
+    may = there & phrase & section_open.gather(2, parent)
+    phrase_open = _open_within(
+        error / table.count.clamp_min(1), table.count, may & (table.count > 1), plan.tokens, start=0
+    )
+    closed = (there & section & ~section_open) | (may & ~phrase_open)
+    splat, splat_there = _list(closed, plan.splats)
+    token, token_there = _tokens(phrase_open, table.count.long(), keys, plan.tokens)
+    return SharedOpening(splat, splat_there, token, token_there)
+
+
+def _expected_error(
+    field: LayerField,
+    table: SplatTable,
+    y: Float[Tensor, "B G R S D"],
+    log_near: Float[Tensor, "B G R S"],
+) -> Float[Tensor, "B G N"]:
+    """Root mean square over the queries of m·√u / Z; Z from the near keys and all Phrases."""
+    many, groups, heads, scored, _ = y.shape
+    rows = y.flatten(2, 3).flatten(0, 1)
+    log_count = table.count.log2()
+    spread = torch.bmm(rows * rows, table.variance.flatten(0, 1).mT)
+    log_mass = torch.baddbmm(
+        log_count.flatten(0, 1).unsqueeze(1), LOG2_E * rows, table.mean.flatten(0, 1).mT
+    ).view(many, groups, heads, scored, -1)
+    spread = spread.view(log_mass.shape)
+    temper = level_weights(field, 0.5 * LOG2_E * field.temper).unsqueeze(2)
+    log_mass = log_mass.addcmul_(temper, spread)
+    # A coarse splat's mass with τ = 1 can stand 2^130 above the row's own; 2^90 says enough.
+    mass = log_mass.sub_(LOG2_E * log_near.unsqueeze(-1)).clamp_max_(90.0).exp2_()
+    phrase = (field.level == PHRASE).to(mass.dtype)[None, :, None, :, None]
+    share = mass.div_(1.0 + mass @ phrase).clamp_max_(1.0)
+    return share.square_().mul_(spread).mean((2, 3)).sqrt()
+
+
+def _open_within(
+    priority: Float[Tensor, "B G N"],
+    cost: Float[Tensor, "B G N"],
+    may: Bool[Tensor, "B G N"],
+    budget: int,
+    start: int | None = None,
+) -> Bool[Tensor, "B G N"]:
+    """Open by falling priority until the next one does not fit; what is free opens anyway."""
+    price = cost.clamp_min(0).where(may, 0.0)
+    priority = priority.masked_fill(price == 0, torch.inf).masked_fill(~may, -torch.inf)
+    order = priority.argsort(dim=-1, descending=True, stable=True)
+    begun = may.sum(-1, keepdim=True) if start is None else start
+    fits = begun + price.gather(-1, order).cumsum(-1) <= budget
+    return torch.zeros_like(may).scatter(-1, order, fits) & may
+
+
+def _list(
+    chosen: Bool[Tensor, "B G N"], most: int
+) -> tuple[Int[Tensor, "B G M"], Bool[Tensor, "B G M"]]:
+    """The numbers of the chosen, padded to `most`."""
+    place = (chosen.cumsum(-1) - 1).where(chosen, most)
+    number = torch.arange(chosen.shape[-1], device=chosen.device).expand_as(place)
+    listed = place.new_full((*chosen.shape[:-1], most + 1), -1).scatter(-1, place, number)
+    listed = listed[..., :most]
+    return listed.clamp_min(0), listed >= 0
+
+
+def _tokens(
+    opened: Bool[Tensor, "B G N"], count: Int[Tensor, "B G N"], keys: KeysByPhrase, most: int
+) -> tuple[Int[Tensor, "B G K"], Bool[Tensor, "B G K"]]:
+    """The far keys of the opened Phrases: the first `count` of each in the order of the text."""
+    own = count.where(opened, 0)
+    end = own.cumsum(-1)
+    slot = torch.arange(most, device=count.device).expand(*count.shape[:-1], most).contiguous()
+    phrase = torch.searchsorted(end, slot, right=True)
+    there = phrase < count.shape[-1]
+    phrase = phrase.clamp_max(count.shape[-1] - 1)
+    within = slot - (end - own).gather(-1, phrase)
+    at = (keys.start.expand_as(count).gather(-1, phrase) + within).where(there, 0)
+    order = keys.order.expand(*count.shape[:-1], -1)
+    return order.gather(-1, at), there

@@ -1,0 +1,47 @@
+"""How blocked HSA spends its reads: blocks of queries, splats and tokens a block opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hsa.attention.near import NearKeys
+from hsa.errors import InputError
+from hsa.hyperparameter import check_bounds, hyperparameter
+
+SINKS = 4
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """Sizes of blocked HSA. A query reads at most 4 + 2·block + splats + tokens things.
+
+    The block of queries [b·B, (b+1)·B) reads the sinks and the keys from (b-1)·B on as tokens;
+    all keys before are far. What it opens of them was chosen by `scored` queries of each head
+    in the block before.
+    """
+
+    block: int = hyperparameter(128, 8, 1024, "queries", "queries that share what they open")
+    splats: int = hyperparameter(224, 1, 4096, "splats", "closed splats that a query evaluates")
+    tokens: int = hyperparameter(256, 0, 1 << 20, "tokens", "far tokens read in opened splats")
+    scored: int = hyperparameter(16, 1, 1024, "queries", "queries of a head that choose")
+    chunk: int = hyperparameter(4, 1, 64, "blocks", "blocks computed at once (memory, speed)")
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if self.scored > self.block or self.block % self.scored:
+            raise InputError(
+                "Queries that choose must be evenly spaced in their block",
+                got=f"{self.scored} of {self.block}",
+                needed="a divisor of the block",
+                attempt=f"{max(1, self.block // 8)}",
+            )
+
+    @property
+    def near(self) -> NearKeys:
+        """The same near keys in the words of the reference."""
+        return NearKeys(SINKS, self.block + 1, self.block)
+
+    @property
+    def most_read(self) -> int:
+        """The most that the last query of a block reads: near keys, splats and tokens."""
+        return SINKS + 2 * self.block + self.splats + self.tokens
