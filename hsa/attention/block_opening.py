@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -72,31 +71,48 @@ def choose(
     """Open what the scoring queries expect to err most on, per read.
 
     A closed splat's error for a query is m·√u·√tr Var(v) / Z (design §6); over the queries it
-    counts as root mean square. Sections open first, as far as `plan.splats` go; their Phrases
-    then, as far as `plan.tokens` go.
+    counts as root mean square.
 
     Args:
         y: scoring queries in the frame.
         log_near: log mass of the near keys that each of them reads.
     """
-    section, phrase = field.level == SECTION, field.level == PHRASE
-    there = table.count > 0
     error = _expected_error(field, table, y, log_near) * table.value_spread
-
-    parent = field.parent.clamp_min(0).expand_as(table.count)
-    below = (there & phrase).to(error.dtype)
-    children = torch.zeros_like(error).scatter_add(2, parent, below)
-    section_open = _open_within(
-        error / children.clamp_min(1), children - 1, there & section, plan.splats
-    )
-    may = there & phrase & section_open.gather(2, parent)
-    phrase_open = _open_within(
-        error / table.count.clamp_min(1), table.count, may & (table.count > 1), plan.tokens, start=0
-    )
-    closed = (there & section & ~section_open) | (may & ~phrase_open)
-    splat, splat_there = _list(closed, plan.splats)
-    token, token_there = _tokens(phrase_open, table.count.long(), keys, plan.tokens)
+    splats = slots(field, plan.splats)
+    closed, opened = cut(field, table.count, error.log(), splats, plan.tokens)
+    splat, splat_there = listed(closed, splats)
+    token, token_there = tokens_of(opened, table.count.long(), keys, plan.tokens)
     return SharedOpening(splat, splat_there, token, token_there)
+
+
+def slots(field: LayerField, splats: int) -> int:
+    """Closed splats that a cut may hold: the wish, raised to the number of Sections."""
+    return max(splats, int((field.level == SECTION).sum(1).max()))
+
+
+def cut(
+    field: LayerField,
+    count: Float[Tensor, "... G N"],
+    log_error: Float[Tensor, "... G N"],
+    splats: int,
+    tokens: int | Tensor,
+) -> tuple[Bool[Tensor, "... G N"], Bool[Tensor, "... G N"]]:
+    """Closed splats and opened Phrases: largest expected error per read first.
+
+    Sections open as far as `splats` go, then their Phrases as far as `tokens` go; Documents
+    are always open.
+    """
+    section, phrase, there = field.level == SECTION, field.level == PHRASE, count > 0
+    parent = field.parent.clamp_min(0).expand(count.shape)
+    below = (there & phrase).to(count.dtype)
+    children = torch.zeros_like(count).scatter_add(-1, parent, below)
+    sections = there & section
+    priority = log_error - children.clamp_min(1).log()
+    section_open = _open_within(priority, children - 1, sections, splats - sections.sum(-1, True))
+    revealed = there & phrase & section_open.gather(-1, parent)
+    priority = log_error - count.clamp_min(1).log()
+    opened = _open_within(priority, count, revealed & (count > 1), tokens)
+    return (sections & ~section_open) | (revealed & ~opened), opened
 
 
 def _expected_error(
@@ -124,35 +140,34 @@ def _expected_error(
 
 
 def _open_within(
-    priority: Float[Tensor, "B G N"],
-    cost: Float[Tensor, "B G N"],
-    may: Bool[Tensor, "B G N"],
-    budget: int,
-    start: int | None = None,
-) -> Bool[Tensor, "B G N"]:
+    priority: Float[Tensor, "... N"],
+    cost: Float[Tensor, "... N"],
+    may: Bool[Tensor, "... N"],
+    budget: int | Tensor,
+) -> Bool[Tensor, "... N"]:
     """Open by falling priority until the next one does not fit; what is free opens anyway."""
     price = cost.clamp_min(0).where(may, 0.0)
     priority = priority.masked_fill(price == 0, torch.inf).masked_fill(~may, -torch.inf)
     order = priority.argsort(dim=-1, descending=True, stable=True)
-    begun = may.sum(-1, keepdim=True) if start is None else start
-    fits = begun + price.gather(-1, order).cumsum(-1) <= budget
+    fits = price.gather(-1, order).cumsum(-1) <= budget
     return torch.zeros_like(may).scatter(-1, order, fits) & may
 
 
-def _list(
-    chosen: Bool[Tensor, "B G N"], most: int
-) -> tuple[Int[Tensor, "B G M"], Bool[Tensor, "B G M"]]:
-    """The numbers of the chosen, padded to `most`."""
-    place = (chosen.cumsum(-1) - 1).where(chosen, most)
+def listed(
+    chosen: Bool[Tensor, "... N"], most: int
+) -> tuple[Int[Tensor, "... M"], Bool[Tensor, "... M"]]:
+    """The numbers of the chosen, padded to the most that there can be."""
+    most = min(most, chosen.shape[-1])
+    place = (chosen.cumsum(-1) - 1).where(chosen, most).clamp_max(most)
     number = torch.arange(chosen.shape[-1], device=chosen.device).expand_as(place)
-    listed = place.new_full((*chosen.shape[:-1], most + 1), -1).scatter(-1, place, number)
-    listed = listed[..., :most]
-    return listed.clamp_min(0), listed >= 0
+    found = place.new_full((*chosen.shape[:-1], most + 1), -1).scatter(-1, place, number)
+    found = found[..., :most]
+    return found.clamp_min(0), found >= 0
 
 
-def _tokens(
-    opened: Bool[Tensor, "B G N"], count: Int[Tensor, "B G N"], keys: KeysByPhrase, most: int
-) -> tuple[Int[Tensor, "B G K"], Bool[Tensor, "B G K"]]:
+def tokens_of(
+    opened: Bool[Tensor, "... G N"], count: Int[Tensor, "... G N"], keys: KeysByPhrase, most: int
+) -> tuple[Int[Tensor, "... G K"], Bool[Tensor, "... G K"]]:
     """The far keys of the opened Phrases: the first `count` of each in the order of the text."""
     own = count.where(opened, 0)
     end = own.cumsum(-1)

@@ -9,7 +9,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hsa.field.layer_field import LayerField
-from hsa.field.splat_field import PHRASE, SECTION
 
 
 @dataclass(frozen=True)
@@ -99,14 +98,4 @@ def routed(field: LayerField, x: Float[Tensor, "G T D"], phrase: Int[Tensor, "G 
     splats = field.position.shape[1]
     nowhere = phrase < 0
     section = field.parent.gather(1, phrase.clamp_min(0))
-    return RoutedKeys(
-        x, section.masked_fill(nowhere, splats), phrase.masked_fill(nowhere, splats)
-    )
-
-
-def is_section(field: LayerField) -> Tensor:
-    return field.level == SECTION
-
-
-def is_phrase(field: LayerField) -> Tensor:
-    return field.level == PHRASE
+    return RoutedKeys(x, section.masked_fill(nowhere, splats), phrase.masked_fill(nowhere, splats))
