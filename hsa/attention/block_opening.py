@@ -85,6 +85,12 @@ def choose(
     return SharedOpening(splat, splat_there, token, token_there)
 
 
+def choosing_reads(table: SplatTable, plan: BlockPlan) -> Float[Tensor, "B G"]:
+    """Splats that scoring queries evaluate for a block, per query of the block."""
+    there = (table.count > 0).sum(-1)
+    return there.to(table.count.dtype) * plan.scored / plan.block
+
+
 def slots(field: LayerField, splats: int) -> int:
     """Closed splats that a cut may hold: the wish, raised to the number of Sections."""
     return max(splats, int((field.level == SECTION).sum(1).max()))

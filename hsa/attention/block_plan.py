@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jaxtyping import Int
+from torch import Tensor
+
 from hsa.attention.near import NearKeys
 from hsa.errors import InputError
 from hsa.hyperparameter import check_bounds, hyperparameter
@@ -45,3 +48,8 @@ class BlockPlan:
     def most_read(self) -> int:
         """The most that the last query of a block reads: near keys, splats and tokens."""
         return SINKS + 2 * self.block + self.splats + self.tokens
+
+    def near_read(self, positions: Int[Tensor, " Q"]) -> Int[Tensor, " Q"]:
+        """Near keys that queries at these positions read, themselves included."""
+        before = (positions // self.block - 1).clamp_min(0) * self.block
+        return positions + 1 - before + before.clamp_max(SINKS)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.attention.block_answer import answer_together, shared_opening
-from hsa.attention.block_opening import SharedOpening
+from hsa.attention.block_opening import SharedOpening, choosing_reads
 from hsa.attention.block_plan import BlockPlan
 from hsa.attention.blocks import Blocks, into_blocks, tables
 from hsa.attention.own_opening import answer_alone
@@ -26,13 +26,16 @@ from hsa.field.layer_field import LayerField
 
 @dataclass(frozen=True)
 class BlockedResult:
-    """Outputs, and mean reads of far splats and tokens per query of each block and head.
+    """Outputs, and mean far reads per query of each block and head.
 
+    `reads` are closed splats and opened tokens; `choosing` the splats that the scoring queries
+    evaluated for a block, spread over its queries: what heads that share read besides.
     `openings` are the shared ones, kept when asked for.
     """
 
     output: Float[Tensor, "G R T V"]
     reads: Float[Tensor, "B G R"]
+    choosing: Float[Tensor, "B G"]
     openings: tuple[SharedOpening, ...]
 
 
@@ -63,7 +66,7 @@ def attend_blocks(
     """The same for a text already in blocks."""
     groups, heads = blocks.q.shape[:2]
     own = torch.tensor(own_tokens or [0] * groups * heads).view(groups, heads)
-    outputs, reads, openings = [], [], []
+    outputs, reads, choosing, openings = [], [], [], []
     for first, table in tables(blocks):
         opening = shared_opening(blocks, first, table)
         output = answer_together(blocks, first, table, opening)
@@ -72,7 +75,8 @@ def attend_blocks(
             answer_alone(blocks, first, table, (group, head), int(own[group, head]), output, read)
         outputs.append(output)
         reads.append(read)
+        choosing.append(choosing_reads(table, blocks.plan))
         if keep:
             openings.append(opening)
     output = torch.cat(outputs, dim=2)[:, :, : blocks.tokens]
-    return BlockedResult(output, torch.cat(reads), tuple(openings))
+    return BlockedResult(output, torch.cat(reads), torch.cat(choosing), tuple(openings))

@@ -19,9 +19,9 @@ from hsa.attention.block_opening import (
     KeysByPhrase,
     by_phrase,
     choose,
+    choosing_reads,
     cut,
     level_weights,
-    listed,
     slots,
     tokens_of,
 )
@@ -39,14 +39,15 @@ class Shared:
     """What all queries of the current block read beyond its own keys and those before it.
 
     `keys` are sinks and opened tokens, `splats` closed splats as keys of (y, y²); the values
-    carry a last column that sums weights, zero where nothing is there.
+    carry a last column that sums weights, zero where nothing is there. `reads` are those of
+    one query, its share of choosing included.
     """
 
     keys: Float[Tensor, "G K D"]
     values: Float[Tensor, "G K V+1"]
     splats: Float[Tensor, "G R M 2D"]
     sums: Float[Tensor, "G M V+1"]
-    reads: Int[Tensor, " G"]
+    reads: Float[Tensor, " G"]
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,8 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
     splats, sums = closed_keys(table, opening, level_weights(field, 0.5 * field.temper))
     shared = Shared(
         LOG2_E * read(k), torch.cat([read(v) * one, one], -1),
-        splats.unflatten(0, field.temper.shape[:2]), sums, opening.reads()[0],
+        splats.unflatten(0, field.temper.shape[:2]), sums,
+        opening.reads()[0] + choosing_reads(table, plan)[0],
     )  # fmt: skip
     return replace(state, table=table, sorted=ordered, shared=shared)
 
@@ -234,7 +236,7 @@ def _answer(
         + (masses - top).exp2() @ shared.sums
     )
     output = _divided(output, heads)
-    reads = shared.reads.view(-1, 1, 1).expand(-1, heads, many).float()
+    reads = shared.reads.view(-1, 1, 1).expand(-1, heads, many)
     if any(state.own):
         chosen = torch.tensor(state.own, device=q.device).view(groups, heads, 1)
         alone, read = _alone(state, q, y, k, v, logits.unflatten(1, (heads, many)), own_v)

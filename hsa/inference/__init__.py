@@ -1,0 +1,1 @@
+"""HSA as the attention that a pretrained model runs on."""
