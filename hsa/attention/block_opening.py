@@ -114,10 +114,13 @@ def cut(
     children = torch.zeros_like(count).scatter_add(-1, parent, below)
     sections = there & section
     priority = log_error - children.clamp_min(1).log()
-    section_open = _open_within(priority, children - 1, sections, splats - sections.sum(-1, True))
+    left = splats - sections.sum(-1, keepdim=True)
+    section_open = _open_within(priority, children - 1, sections, left, slots(field, 0))
     revealed = there & phrase & section_open.gather(-1, parent)
     priority = log_error - count.clamp_min(1).log()
-    opened = _open_within(priority, count, revealed & (count > 1), tokens)
+    # A Phrase worth opening has two tokens at least, so no more than this many can fit.
+    most = int(torch.as_tensor(tokens).max()) // 2
+    opened = _open_within(priority, count, revealed & (count > 1), tokens, most)
     return (sections & ~section_open) | (revealed & ~opened), opened
 
 
@@ -150,11 +153,16 @@ def _open_within(
     cost: Float[Tensor, "... N"],
     may: Bool[Tensor, "... N"],
     budget: int | Tensor,
+    most: int,
 ) -> Bool[Tensor, "... N"]:
-    """Open by falling priority until the next one does not fit; what is free opens anyway."""
+    """Open by falling priority until the next one does not fit; what is free opens anyway.
+
+    Args:
+        most: no more than this many can be opened.
+    """
     price = cost.clamp_min(0).where(may, 0.0)
     priority = priority.masked_fill(price == 0, torch.inf).masked_fill(~may, -torch.inf)
-    order = priority.argsort(dim=-1, descending=True, stable=True)
+    order = priority.topk(min(most, priority.shape[-1]), dim=-1).indices
     fits = price.gather(-1, order).cumsum(-1) <= budget
     return torch.zeros_like(may).scatter(-1, order, fits) & may
 

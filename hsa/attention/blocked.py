@@ -71,8 +71,8 @@ def attend_blocks(
         opening = shared_opening(blocks, first, table)
         output = answer_together(blocks, first, table, opening)
         read = opening.reads().unsqueeze(2).repeat(1, 1, heads).float()
-        for group, head in own.nonzero().tolist():
-            answer_alone(blocks, first, table, (group, head), int(own[group, head]), output, read)
+        if bool(own.any()):
+            answer_alone(blocks, first, table, own, output, read)
         outputs.append(output)
         reads.append(read)
         choosing.append(choosing_reads(table, blocks.plan))

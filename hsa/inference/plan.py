@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.attention.block_plan import SINKS, BlockPlan
+from hsa.attention.spending import spend
 from hsa.errors import InputError
+from hsa.field.model_field import ModelField
 
 
 @dataclass(frozen=True)
@@ -43,42 +44,59 @@ class RunPlan:
         return RunPlan(self.blocks, self.own, value.expand(self.beta.shape).clone())
 
 
+OPENINGS = ("query", "block", "mixed")
+"""Every head opens per query; every head shares a block's opening; or only those that must not."""
+
+LOOKS_UP = 2.5
+"""In mixed opening, heads that need this many times the mean reads open per query."""
+
+SPLATS = 0.47
+"""Share of what is left beside the near keys that goes to closed splats (`hsa perplexity`)."""
+
+
+def sensible_everything(tokens: int) -> int:
+    """Everything read that suits a text of T tokens: a tenth of 4,096, a falling share of more."""
+    return min(tokens, max(8, round(410 * (tokens / 4096) ** 0.7)))
+
+
+def read_everything(layers: int, heads: int) -> RunPlan:
+    """Standard attention in every head."""
+    return RunPlan(None, ((0,) * heads,) * layers, torch.ones(layers, heads))
+
+
 def run_plan(
-    layers: int,
-    heads: int,
-    tokens: int,
-    reads: int | None = None,
-    own_share: Sequence[Sequence[float]] | None = None,
-    beta: float = 1.0,
+    field: ModelField, tokens: int, reads: int | None = None, opening: str = "query"
 ) -> RunPlan:
     """A plan for texts of up to `tokens` tokens.
 
     Args:
         reads: everything that a query reads at the end of such a text, mean over heads: near
-            keys, splats, tokens and its share of choosing. None or all tokens: every key.
-        own_share: [L][H] what a head that opens per query opens, as a share of `reads`; 0
-            where it shares. All share if left out.
+            keys, splats, tokens and the share of choosing. All tokens: standard attention.
+        opening: one of OPENINGS.
     """
-    if reads is not None and not 1 <= reads <= tokens:
+    layers, heads = field.layers, field.query_heads
+    reads = sensible_everything(tokens) if reads is None else reads
+    if opening not in OPENINGS:
+        raise InputError("No such opening", got=repr(opening), needed=", ".join(OPENINGS))
+    if not 1 <= reads <= tokens:
         raise InputError(
             "These reads make no sense for this text",
             got=f"{reads} reads",
             needed=f"1 to {tokens}, the length of the text in tokens",
             attempt=f"{max(1, tokens // 10)}",
         )
-    share = own_share or [[0.0] * heads] * layers
-    blocks = None if reads is None or reads >= tokens else _blocks(tokens, reads)
-    own = tuple(tuple(round(s * (reads or 0)) for s in row) for row in share)
-    return RunPlan(blocks, own, torch.full((layers, heads), float(beta)))
-
-
-def _blocks(tokens: int, reads: int) -> BlockPlan:
-    """Blocks whose near keys take at most a third of the reads; the rest is shared out."""
+    if reads == tokens:
+        return read_everything(layers, heads)
     size = 128
-    while size > 8 and SINKS + 2 * size > max(reads, 24) * 0.45:
+    while size > 8 and SINKS + 2 * size > reads / 3:
         size //= 2
     left = max(reads - SINKS - 2 * size, 2)
-    splats = max(1, round(0.42 * left))
-    return BlockPlan(
-        block=size, splats=splats, tokens=max(0, left - splats), scored=max(1, size // 16)
-    )
+    splats = max(1, round(SPLATS * left))
+    blocks = BlockPlan(block=size, splats=splats, tokens=left - splats, scored=max(1, size // 16))
+    own = torch.zeros(layers, heads, dtype=torch.int64)
+    if opening != "block":
+        needed = torch.stack([s.reads for s in spend(field, left, tokens, "per_head")])
+        own = (needed - splats).clamp_min(min(8, left))
+        if opening == "mixed":
+            own = own.where(needed > LOOKS_UP * needed.float().mean(), 0)
+    return RunPlan(blocks, tuple(map(tuple, own.tolist())), torch.ones(layers, heads))
