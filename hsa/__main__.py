@@ -20,9 +20,10 @@ SUMMARY = "Hierarchical Splat Attention: the numbers that the pages show, from t
 COMMANDS = {
     "prepare": ("hsa.commands.prepare", "fetch, verify and convert the embedded models"),
     "fit": ("hsa.commands.fit", "fit the splat fields of a model on texts"),
+    "quantise": ("hsa.commands.quantise", "store a field in eight bits, and what that costs"),
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
-    "bench": ("hsa.commands.bench", "measure what a visitor waits for"),
+    "bench": ("hsa.commands.bench", "measure waits and the speed of attention on this machine"),
 }
 
 

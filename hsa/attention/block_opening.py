@@ -155,7 +155,9 @@ def _open_within(
     budget: int | Tensor,
     most: int,
 ) -> Bool[Tensor, "... N"]:
-    """Open by falling priority until the next one does not fit; what is free opens anyway.
+    """Open by falling priority what fits; what is free opens anyway.
+
+    Twice: what is left when something dear does not fit goes to what comes after it and fits.
 
     Args:
         most: no more than this many can be opened.
@@ -163,7 +165,11 @@ def _open_within(
     price = cost.clamp_min(0).where(may, 0.0)
     priority = priority.masked_fill(price == 0, torch.inf).masked_fill(~may, -torch.inf)
     order = priority.topk(min(most, priority.shape[-1]), dim=-1).indices
-    fits = price.gather(-1, order).cumsum(-1) <= budget
+    price = price.gather(-1, order)
+    fits = price.cumsum(-1) <= budget
+    left = budget - (price * fits).sum(-1, keepdim=True)
+    second = price.where(~fits & (price <= left), 0.0)
+    fits = fits | ((second > 0) & (second.cumsum(-1) <= left))
     return torch.zeros_like(may).scatter(-1, order, fits) & may
 
 

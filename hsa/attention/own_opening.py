@@ -42,49 +42,55 @@ def answer_alone(
         temper=field.temper[group, head].unsqueeze(1),
         tilt=field.tilt[group, head].unsqueeze(1),
     )
+    many, end = table.count.shape[0], (first + table.count.shape[0]) * size
+    rows = slice(first * size, end)
+    q, y = blocks.q[group, head, rows], blocks.y[group, head, rows]
+    own = SplatTable(*(t[:, group] for t in table.__dict__.values()))
     splats = slots(alone, blocks.plan.splats)
-    position = torch.arange(size, device=budget.device)
-    for at in range(table.count.shape[0]):
-        begin = (first + at) * size
-        near, end = max(begin - size, 0), begin + size
-        q, y = blocks.q[group, head, begin:end], blocks.y[group, head, begin:end]
-        own = SplatTable(*(t[at, group] for t in table.__dict__.values()))
-        closed, opened, log_mass = open_alone(alone, own, y, splats, budget)
-        logits = LOG2_E * (q @ blocks.k[:, :end][group].mT)
-        logits[..., begin:].masked_fill_(position > position.unsqueeze(1), -torch.inf)
-        # Sinks stand beyond the last splat, among what is always read.
-        always = torch.nn.functional.pad(opened, (0, 1), value=True)
-        phrase = blocks.keys.phrase[group, :near].unsqueeze(1).expand(-1, size, -1)
-        logits[..., :near].masked_fill_(~always.gather(2, phrase), -torch.inf)
-        masses = LOG2_E * log_mass.masked_fill(~closed, -torch.inf)
-        top = torch.maximum(logits.amax(-1, True), masses.amax(-1, True)).detach()
-        weights, shares = logits.sub_(top).exp2_(), masses.sub_(top).exp2_()
-        total = weights.sum(-1, True) + shares.sum(-1, True)
-        mixed = weights @ blocks.v[:, :end][group] + shares @ own.value
-        output[group, head, at * size : (at + 1) * size] = mixed / total
-        read = closed.sum(-1) + (own.count.unsqueeze(1) * opened).sum(-1)
-        reads[at, group, head] = read.float().mean(-1)
+    closed, opened, log_mass = open_alone(
+        alone, own, y.unflatten(1, (many, size)).movedim(1, 0), splats, budget
+    )
+    opened, closed, log_mass = (t.movedim(0, 1).flatten(1, 2) for t in (opened, closed, log_mass))
+    logits = LOG2_E * (q @ blocks.k[:, :end][group].mT)
+    # Sinks stand beyond the last splat, among what is always read.
+    always = torch.nn.functional.pad(opened, (0, 1), value=True)
+    phrase = blocks.keys.phrase[group, :end].unsqueeze(1).expand(-1, many * size, -1)
+    key = torch.arange(end, device=q.device)
+    position = key[rows].unsqueeze(1)
+    near = (position // size - 1) * size
+    read = torch.where(key < near, always.gather(2, phrase), key <= position)
+    logits.masked_fill_(~read, -torch.inf)
+    masses = LOG2_E * log_mass.masked_fill(~closed, -torch.inf)
+    top = torch.maximum(logits.amax(-1, True), masses.amax(-1, True)).detach()
+    weights, shares = logits.sub_(top).exp2_(), masses.sub_(top).exp2_()
+    total = weights.sum(-1, True) + shares.sum(-1, True)
+    values = torch.einsum("hbqn,bhnv->hbqv", shares.unflatten(1, (many, size)), own.value).flatten(
+        1, 2
+    )
+    output[group, head] = (weights @ blocks.v[:, :end][group] + values) / total
+    count = own.count.movedim(0, 1).repeat_interleave(size, 1)
+    spent = closed.sum(-1) + (count * opened).sum(-1)
+    reads[:, group, head] = spent.float().unflatten(1, (many, size)).mean(-1).mT
 
 
 def open_alone(
     field: LayerField,
     table: SplatTable,
-    y: Float[Tensor, "G Q D"],
+    y: Float[Tensor, "B G Q D"],
     splats: int,
     tokens: Int[Tensor, "G 1 1"],
-) -> tuple[Bool[Tensor, "G Q N"], Bool[Tensor, "G Q N"], Float[Tensor, "G Q N"]]:
+) -> tuple[Bool[Tensor, "B G Q N"], Bool[Tensor, "B G Q N"], Float[Tensor, "B G Q N"]]:
     """Closed splats and opened Phrases of every query, and the log masses of all splats.
 
     Args:
         field: one query head a group.
-        table: its splats at one block, without the leading dimension.
+        table: its splats at B blocks.
     """
     temper = level_weights(field, 0.5 * field.temper)
     spread = (y * y) @ table.variance.mT
-    log_mass = y @ table.mean.mT + temper * spread + table.count.log().unsqueeze(1)
+    log_mass = y @ table.mean.mT + temper * spread + table.count.log().unsqueeze(2)
     log_error = log_mass + 0.5 * spread.clamp_min(1e-30).log()
-    log_error = log_error + table.value_spread.clamp_min(1e-30).log().unsqueeze(1)
-    count = table.count.expand(y.shape[1], -1, -1)
-    budget = tokens.squeeze(-1).unsqueeze(0)
-    closed, opened = cut(field, count, log_error.movedim(1, 0), splats, budget)
-    return closed.movedim(0, 1), opened.movedim(0, 1), log_mass
+    log_error = log_error + table.value_spread.clamp_min(1e-30).log().unsqueeze(2)
+    count = table.count.unsqueeze(2).expand(log_mass.shape).movedim(2, 1)
+    closed, opened = cut(field, count, log_error.movedim(2, 1), splats, tokens.squeeze(-1))
+    return closed.movedim(1, 2), opened.movedim(1, 2), log_mass

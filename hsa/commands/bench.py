@@ -1,54 +1,29 @@
-"""`python -m hsa bench`: what a visitor waits for, measured."""
+"""`python -m hsa bench WHAT`: measurements of this machine; one file for each."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from pathlib import Path
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+# name: module with add(subparsers) and run(args) -> exit status
+MEASUREMENTS = {
+    "waits": "hsa.commands.bench_waits",
+    "attention": "hsa.commands.bench_attention",
+}
+
 
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = subparsers.add_parser("bench", help="measure what a visitor waits for")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
-    parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text")
-    parser.add_argument("--field", type=Path, help="the shipped one if left out")
-    parser.add_argument("--runs", type=int, default=3, help="counted runs, after one warm-up")
-    parser.add_argument("--json", action="store_true")
+    """Declare the subcommand and what it measures."""
+    parser = subparsers.add_parser("bench", help="measure waits and the speed of attention on this machine")
+    measured = parser.add_subparsers(dest="measured", required=True, metavar="WHAT")
+    for module in MEASUREMENTS.values():
+        import_module(module).add(measured)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print."""
-    from dataclasses import asdict
-
-    from hsa.commands.fit import read_text
-    from hsa.evaluation.waits import machine, waits
-    from hsa.field.checkpoint import load_field
-    from hsa.field.shipped import shipped_field
-    from hsa.models.loading import load
-
-    loaded = load(args.model)
-    field = (
-        load_field(args.field, loaded.fingerprint)
-        if args.field
-        else shipped_field(args.model, loaded.fingerprint)
-    )
-    found = waits(loaded, field, loaded.tokenize(read_text(args.text)), max(1, args.runs))
-    if args.json:
-        sys.stdout.write(
-            json.dumps({"machine": machine(), "rows": [asdict(row) for row in found]}, indent=1)
-        )
-        return 0
-    sys.stdout.write(f"{loaded.title} on {machine()}; median (least to most) seconds\n")
-    for row in found:
-        wanted = "" if row.wanted_seconds is None else f"  wanted {row.wanted_seconds:g}"
-        sys.stdout.write(
-            f"{row.tokens:>6} tokens  {row.what:<50}{row.median_seconds:8.3f} "
-            f"({row.least_seconds:.3f} to {row.most_seconds:.3f}){wanted}\n"
-        )
-    return 0
+    """Run the measurement that was named."""
+    return import_module(MEASUREMENTS[args.measured]).run(args)

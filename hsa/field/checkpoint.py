@@ -1,7 +1,9 @@
 """A model's field on disk: tensors as safetensors, all else as JSON beside them.
 
-Positions are stored in half precision and log-spreads in 8 bits, one scale per head; frames in
-float32. What this costs in error is measured by the fit, which calibrates what is stored.
+Format 1 (`half`) stores positions in half precision and log-spreads in 8 bits, one scale per
+head. Format 2 (`int8`) stores both as int8, one scale per dimension (`quantised.py`). Frames are
+float32 in both. What format 1 costs in error is measured by the fit, which calibrates what is
+stored; what format 2 adds, by `python -m hsa quantise --text`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -21,29 +24,35 @@ from torch import Tensor
 from hsa.errors import FieldError
 from hsa.field.curves import ErrorCurves
 from hsa.field.model_field import ModelField, Source
+from hsa.field.quantised import Quantised, quantise, restore
 from hsa.field.splat_field import SplatField
 
-FORMAT = 1
+Precision = Literal["half", "int8"]
+FORMATS: dict[Precision, int] = {"half": 1, "int8": 2}
+FORMAT = max(FORMATS.values())
+"""The newest that this program reads. Each file bears the oldest that can say what it holds, so
+that an older program reads it or refuses it, and never misreads it."""
+
 CURVE_TENSORS = ("reads", "error", "oracle", "stop", "stop_reads", "stop_error", "scale")
 
 
-def as_stored(field: SplatField) -> SplatField:
+def as_stored(field: SplatField, precision: Precision = "half") -> SplatField:
     """The field as it comes back from disk: rounding included."""
-    return _unpack_head(_pack_head(field, ""), "")
+    return _unpack_head(_pack_head(field, "", precision), "")
 
 
-def save_field(field: ModelField, path: Path) -> int:
+def save_field(field: ModelField, path: Path, precision: Precision = "half") -> int:
     """Write `path` (.safetensors) and its .json, each atomically; returns their bytes."""
     tensors: dict[str, Tensor] = {"temper": field.temper, "tilt": field.tilt}
     for layer, heads in enumerate(field.heads):
         for group, head in enumerate(heads):
-            tensors |= _pack_head(head, f"{layer}.{group}.")
+            tensors |= _pack_head(head, f"{layer}.{group}.", precision)
     for number, curves in enumerate(field.curves):
         for name in CURVE_TENSORS:
             tensors[f"curves.{number}.{name}"] = getattr(curves, name)
     blob = save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()})
     described = {
-        "format": FORMAT,
+        "format": FORMATS[precision],
         "model": field.model,
         "fingerprint": field.fingerprint,
         "positions": field.positions,
@@ -146,15 +155,11 @@ def _assemble(described: dict, tensors: dict[str, Tensor]) -> ModelField:
     )
 
 
-def _pack_head(field: SplatField, prefix: str) -> dict[str, Tensor]:
-    low, high = field.log_spread.min(), field.log_spread.max()
-    step = ((high - low) / 255).clamp_min(1e-6)
+def _pack_head(field: SplatField, prefix: str, precision: Precision) -> dict[str, Tensor]:
     upper = torch.triu_indices(*field.frame.shape)
-    return {
+    splats = _half(field) if precision == "half" else _int8(field)
+    return {f"{prefix}{name}": tensor for name, tensor in splats.items()} | {
         f"{prefix}frame": field.frame[upper[0], upper[1]],
-        f"{prefix}position": field.position.half(),
-        f"{prefix}log_spread": ((field.log_spread - low) / step).round().to(torch.uint8),
-        f"{prefix}log_spread_scale": torch.stack([low, step]),
         f"{prefix}log_amplitude": field.log_amplitude.half(),
         f"{prefix}level": field.level.to(torch.uint8),
         f"{prefix}parent": field.parent.to(torch.int16),
@@ -162,22 +167,51 @@ def _pack_head(field: SplatField, prefix: str) -> dict[str, Tensor]:
     }
 
 
+def _half(field: SplatField) -> dict[str, Tensor]:
+    low, high = field.log_spread.min(), field.log_spread.max()
+    step = ((high - low) / 255).clamp_min(1e-6)
+    return {
+        "position": field.position.half(),
+        "log_spread": ((field.log_spread - low) / step).round().to(torch.uint8),
+        "log_spread_scale": torch.stack([low, step]),
+    }
+
+
+def _int8(field: SplatField) -> dict[str, Tensor]:
+    packed = {}
+    for name in ("position", "log_spread"):
+        quantised = quantise(getattr(field, name))
+        packed[name] = quantised.code
+        packed[f"{name}_scale"] = torch.stack([quantised.middle, quantised.step])
+    return packed
+
+
 def _unpack_head(tensors: dict[str, Tensor], prefix: str) -> SplatField:
-    position = tensors[f"{prefix}position"].float()
+    position, log_spread = (_unpack(tensors, prefix + n) for n in ("position", "log_spread"))
     dim = position.shape[1]
     upper = torch.triu_indices(dim, dim)
     frame = torch.zeros(dim, dim)
     frame[upper[0], upper[1]] = tensors[f"{prefix}frame"]
-    low, step = tensors[f"{prefix}log_spread_scale"]
     return SplatField(
         frame=frame + frame.triu(1).mT,
         position=position,
-        log_spread=low + step * tensors[f"{prefix}log_spread"].float(),
+        log_spread=log_spread,
         log_amplitude=tensors[f"{prefix}log_amplitude"].float(),
         level=tensors[f"{prefix}level"].long(),
         parent=tensors[f"{prefix}parent"].long(),
         splat_id=tensors[f"{prefix}splat_id"].long(),
     )
+
+
+def _unpack(tensors: dict[str, Tensor], name: str) -> Tensor:
+    """Positions or spreads in float32, from however they are stored."""
+    stored = tensors[name]
+    if stored.dtype == torch.float16:
+        return stored.float()
+    start, step = tensors[f"{name}_scale"]
+    if stored.dtype == torch.int8:
+        return restore(Quantised(stored, start, step))
+    return start + step * stored.float()
 
 
 def _checksum(described: dict) -> str:

@@ -202,6 +202,7 @@ class HSAProgram:
             logits = logits.masked_fill(later, -torch.inf)
         wanted = (logits.softmax(-1) @ v.float().unsqueeze(1)).view(heads, len(rows), -1)
         error = relative_error(found[:, rows], wanted).cpu()
+        self.ledger.checked(layer, error)
         beyond = (error > self.guard.bound) & ~bad
         for head in beyond.nonzero().flatten().tolist():
             self.ledger.fell_back(

@@ -51,6 +51,8 @@ class Ledger:
         self.reads = torch.zeros(self.layers, self.heads, dtype=torch.float64)
         self.keys = torch.zeros(self.layers, self.heads, dtype=torch.float64)
         self.queries = torch.zeros(self.layers, dtype=torch.float64)
+        self._error = torch.zeros(self.layers, self.heads, dtype=torch.float64)
+        self._checks = torch.zeros(self.layers, dtype=torch.float64)
 
     def read(
         self, layer: int, reads: Float[Tensor, " H"], keys: Float[Tensor, " H"], queries: int
@@ -59,6 +61,16 @@ class Ledger:
         self.reads[layer] += reads.detach().double().cpu()
         self.keys[layer] += keys.detach().double().cpu()
         self.queries[layer] += queries
+
+    def checked(self, layer: int, error: Float[Tensor, " H"]) -> None:
+        """Add the relative output errors of a layer's heads on checked queries."""
+        # What is not finite counts as entirely wrong.
+        self._error[layer] += error.double().cpu().nan_to_num(1.0, 1.0, 1.0)
+        self._checks[layer] += 1
+
+    def checked_error(self) -> Float[Tensor, "L H"]:
+        """Mean relative output error on checked queries; 0 where none was checked."""
+        return (self._error / self._checks.clamp_min(1).unsqueeze(1)).float()
 
     def fell_back(self, layer: int, head: int | None, message: str) -> None:
         """Standard attention answered in place of HSA: counted, logged and told."""

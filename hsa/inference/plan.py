@@ -50,6 +50,9 @@ OPENINGS = ("query", "block", "mixed")
 LOOKS_UP = 2.5
 """In mixed opening, heads that need this many times the mean reads open per query."""
 
+NEAR = 0.4
+"""Near keys take no more than this share of everything read."""
+
 SPLATS = 0.47
 """Share of what is left beside the near keys that goes to closed splats (`hsa perplexity`)."""
 
@@ -88,7 +91,7 @@ def run_plan(
     if reads == tokens:
         return read_everything(layers, heads)
     size = 128
-    while size > 8 and SINKS + 2 * size > reads / 3:
+    while size > 8 and SINKS + 2 * size > NEAR * reads:
         size //= 2
     left = max(reads - SINKS - 2 * size, 2)
     splats = max(1, round(SPLATS * left))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hsa.errors import InputError
@@ -62,6 +63,50 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int) -> 
         ),
         truncated_from=truncated_from,
         notes=tuple(notes),
+    )
+
+
+def chat_ids(tokenizer: PreTrainedTokenizerBase, turns: Sequence[tuple[str, str]]) -> list[int]:
+    """Ids of a conversation in the model's own chat template, ready for its answer.
+
+    Args:
+        turns: (role, text) with role 'system', 'user' or 'assistant'. Markers of the template
+            that are typed into a text are read as plain letters, never as turns.
+
+    Raises:
+        InputError: the model has no chat template, or there is nothing to answer.
+    """
+    if not tokenizer.chat_template:
+        raise InputError("This model has no chat template", attempt="continue a plain text instead")
+    if not turns or turns[-1][0] != "user":
+        raise InputError("There is nothing to answer", needed="a last turn by the user")
+    marks = [str(mark) for mark in tokenizer.all_special_tokens]
+    messages = [
+        {"role": role, "content": _without_marks(_readable(text)[0], marks)} for role, text in turns
+    ]
+    encoded = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, tokenize=True, return_dict=True
+    )
+    return list(encoded["input_ids"])  # type: ignore[index]
+
+
+def _without_marks(text: str, marks: list[str]) -> str:
+    """Break markers by a zero-width space, so that a typed one is no turn."""
+    for mark in marks:
+        if len(mark) > 1:
+            text = text.replace(mark, mark[0] + "\u200b" + mark[1:])
+    return text
+
+
+def tokens_of_ids(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> Tokens:
+    """Tokens of ids as they are, for a text that a model wrote."""
+    specials = set(tokenizer.all_special_ids)
+    special = tuple(token in specials for token in ids)
+    return Tokens(
+        ids=tuple(ids),
+        strings=tuple(_display(tokenizer, list(ids))),
+        special=special,
+        words=tuple(None if s else n for n, s in enumerate(special)),
     )
 
 

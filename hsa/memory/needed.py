@@ -1,0 +1,140 @@
+"""How much memory a forward pass will need, and a refusal before it starts rather than a crash.
+
+Estimate over measured peak of `forward_logits` of SmolLM2 in float32 on one thread, by
+`python tests/memory/forward_peak.py TOKENS [logits|last|cache]`, in megabytes:
+
+    tokens     all logits       last logits alone   last logits, keys and values kept
+       256     MEASURE
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hsa.errors import InputError
+from hsa.memory.available import available_bytes
+
+HEAP = 1.8
+"""Resident bytes per byte in use. glibc keeps freed pieces below 32 MB on its heap, which then
+stands 1.05 to 1.8 times as high; with `MALLOC_MMAP_THRESHOLD_=65536` it is 1.0."""
+
+FLOAT_BYTES = 4
+ROUTED_AT_ONCE = 512
+"""Keys that are compared with every splat at a time (`hsa.field.routing.route`)."""
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What the memory of a transformer depends on; `number_bytes` is 4 in float32."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    query_heads: int
+    key_value_heads: int
+    head_dim: int
+    vocabulary: int
+    number_bytes: int = FLOAT_BYTES
+
+
+@dataclass(frozen=True)
+class BlockedShape:
+    """What the memory of blocked HSA depends on; the defaults are those of `BlockPlan`.
+
+    Attributes:
+        splats: of a key/value head's field.
+        block, chunk: queries in a block, blocks computed at once.
+        closed, opened: closed splats and far tokens that a block may read.
+    """
+
+    splats: int
+    block: int = 128
+    chunk: int = 4
+    closed: int = 224
+    opened: int = 256
+
+
+def forward_bytes(
+    shape: ModelShape,
+    tokens: int,
+    logit_rows: int | None = None,
+    keeps_cache: bool = False,
+    blocked: BlockedShape | None = None,
+) -> int:
+    """Peak bytes above those of the loaded model, for one text without gradients.
+
+    Args:
+        logit_rows: tokens whose logits are asked for; all of them when None.
+        keeps_cache: keys and values of every layer stay, as decoding needs them.
+        blocked: attention is blocked HSA of this shape rather than exact and fused.
+    """
+    rows = tokens if logit_rows is None else logit_rows
+    held = activation_bytes(shape, tokens)
+    if keeps_cache:
+        held += cache_bytes(shape, tokens)
+    if blocked is not None:
+        held += blocked_bytes(shape, tokens, blocked)
+    return round(HEAP * held) + logit_bytes(shape, rows)
+
+
+def activation_bytes(shape: ModelShape, tokens: int) -> int:
+    """One layer at its widest: attention's rotated heads or the gated feed-forward part."""
+    heads = shape.query_heads + shape.key_value_heads
+    attention = 2 * shape.hidden + (4 * shape.query_heads + 4 * heads) * shape.head_dim // 2
+    feed_forward = 3 * shape.hidden + 3 * shape.intermediate
+    return tokens * shape.number_bytes * max(attention, feed_forward)
+
+
+def logit_bytes(shape: ModelShape, rows: int) -> int:
+    """Float32 logits of so many tokens over the whole vocabulary."""
+    return rows * shape.vocabulary * FLOAT_BYTES
+
+
+def cache_bytes(shape: ModelShape, tokens: int) -> int:
+    """Keys and values of every layer."""
+    row = 2 * shape.layers * shape.key_value_heads * shape.head_dim
+    return tokens * row * shape.number_bytes
+
+
+def blocked_bytes(shape: ModelShape, tokens: int, plan: BlockedShape) -> int:
+    """One layer of blocked HSA, in float32: the text in its frame, and one chunk of blocks.
+
+    Of the text stand queries, y and outputs, and keys, scaled keys, x and values; of a chunk
+    the sums and moments of all splats, what the blocks gather, and their logits.
+
+    SmolLM2's layer 15 takes 60, 91 and 215 MB at 1,024, 4,096 and 16,384 tokens, and 61 MB at
+    4,096 with one block at once; the estimate is 60, 91, 213 and 60.
+    """
+    dim, heads, groups = shape.head_dim, shape.query_heads, shape.key_value_heads
+    read = 2 * plan.block + plan.opened
+    queries = heads * plan.block
+    text = tokens * dim * (3 * heads + 4 * groups)
+    sums = 2 * groups * plan.splats * (3 * dim + 2)
+    gathered = 4 * groups * read * dim + 2 * heads * plan.closed * dim
+    logits = queries * (read + plan.closed + 3 * dim)
+    routing = 2 * ROUTED_AT_ONCE * groups * plan.splats
+    return FLOAT_BYTES * (text + plan.chunk * (sums + gathered + logits) + routing)
+
+
+def check_fits(needed_bytes: int, what: str, attempt: str, available: int | None = None) -> None:
+    """Refuse work that memory is too small for.
+
+    Args:
+        what: the work, as the beginning of a sentence.
+        available: bytes there are; what this process may still take when None.
+
+    Raises:
+        InputError: with the estimate, what is available, and `attempt`.
+    """
+    left = available_bytes() if available is None else available
+    if needed_bytes > left:
+        raise InputError(
+            f"{what} would not fit into memory",
+            got=f"an estimate of {_readable(needed_bytes)}",
+            needed=f"at most {_readable(left)}, which is what is left for this process",
+            attempt=attempt,
+        )
+
+
+def _readable(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
