@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The ground floor: single files that every room stands on.
-GROUND = {"errors", "hyperparameter", "tokens", "activations"}
+# The ground floor: single files, and one small room, that every room stands on.
+GROUND = {"errors", "hyperparameter", "tokens", "activations", "memory"}
 ENGINE = GROUND | {"field", "attention"}
 
 # Room: the rooms of hsa/ that it may import besides itself. Each opens only onto earlier ones.
@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "hyperparameter": {"errors"},
     "tokens": {"errors"},
     "activations": {"errors"},
+    "memory": {"errors"},
     "models": GROUND,
     "field": GROUND,
     "attention": GROUND | {"field"},
@@ -29,7 +30,8 @@ ROOMS: dict[str, set[str]] = {
     "explanation": ENGINE | {"adaptation"},
     "specialization": ENGINE | {"adaptation", "explanation"},
     "fitting": ENGINE | {"models"},
-    "evaluation": ENGINE | {"models", "fitting", "adaptation", "explanation"},
+    "inference": ENGINE | {"models"},
+    "evaluation": ENGINE | {"models", "fitting", "inference", "adaptation", "explanation"},
     "figures": ENGINE | {"adaptation", "explanation", "specialization", "evaluation"},
 }
 EVERY_ROOM = set(ROOMS)

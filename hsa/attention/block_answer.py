@@ -53,9 +53,13 @@ def answer_together(
     keys, sums = closed_keys(table, opening, level_weights(field, 0.5 * field.temper))
     wide = torch.cat([LOG2_E * y, LOG2_E * y * y], -1)
     masses = torch.bmm(wide.flatten(0, 2), keys.mT).view(many * groups, heads * size, -1)
+    there = _there(blocks, first, opening).flatten(0, 1).unsqueeze(1)
+    logits.masked_fill_(~there, -torch.inf)
+    shut = opening.splat_there.flatten(0, 1).unsqueeze(1)
+    masses.masked_fill_(~shut, -torch.inf)
     top = torch.maximum(logits.amax(-1, True), masses.amax(-1, True)).detach()
     weights, shares = logits.sub_(top).exp2_(), masses.sub_(top).exp2_()
-    there = _there(blocks, first, opening).to(v.dtype).flatten(0, 1).unsqueeze(2)
+    there = there.mT.to(v.dtype)
     # The last column sums the weights: cheaper than a product with it alone.
     output = torch.baddbmm(torch.bmm(weights, torch.cat([v * there, there], -1)), shares, sums)
     output = output[..., :-1] / output[..., -1:]
@@ -66,7 +70,7 @@ def rows_at(kept: Float[Tensor, "G T F"], at: Int[Tensor, "B G K"]) -> Float[Ten
     """Rows `at` of each group."""
     start = kept.shape[1] * torch.arange(kept.shape[0], device=at.device).unsqueeze(1)
     rows = kept.flatten(0, 1).index_select(0, (at + start).flatten())
-    return rows.view(*at.shape, -1)
+    return rows.view(*at.shape, kept.shape[-1])
 
 
 def _there(blocks: Blocks, first: int, opening: SharedOpening) -> Bool[Tensor, "B G n"]:

@@ -17,6 +17,9 @@ from hsa.field.splat_field import PHRASE, SECTION
 LOG2_E = 1 / math.log(2)
 """Masses are powers of two of logs in bits: exp slows down tenfold below e^-87, exp2 not."""
 
+OWN_SPLATS = 0.45
+"""Share of its reads that a query which opens for itself gives to closed splats."""
+
 
 @dataclass(frozen=True)
 class SharedOpening:
@@ -79,7 +82,7 @@ def choose(
     """
     error = _expected_error(field, table, y, log_near) * table.value_spread
     splats = slots(field, plan.splats)
-    closed, opened = cut(field, table.count, error.log(), splats, plan.tokens)
+    closed, opened = cut(field, table.count, error.clamp_min(1e-30).log(), splats, plan.tokens)
     splat, splat_there = listed(closed, splats)
     token, token_there = tokens_of(opened, table.count.long(), keys, plan.tokens)
     return SharedOpening(splat, splat_there, token, token_there)
@@ -91,6 +94,13 @@ def choosing_reads(table: SplatTable, plan: BlockPlan) -> Float[Tensor, "B G"]:
     return there.to(table.count.dtype) * plan.scored / plan.block
 
 
+def own_reads(field: LayerField, reads: Int[Tensor, "*shape"]) -> tuple[Tensor, Tensor]:
+    """How a query that opens for itself splits its reads: closed splats, and far tokens."""
+    sections = (field.level == SECTION).sum(1, keepdim=True)
+    splats = (OWN_SPLATS * reads).round().long().clamp_min(sections)
+    return splats, (reads - splats).clamp_min(0)
+
+
 def slots(field: LayerField, splats: int) -> int:
     """Closed splats that a cut may hold: the wish, raised to the number of Sections."""
     return max(splats, int((field.level == SECTION).sum(1).max()))
@@ -100,7 +110,7 @@ def cut(
     field: LayerField,
     count: Float[Tensor, "... G N"],
     log_error: Float[Tensor, "... G N"],
-    splats: int,
+    splats: int | Tensor,
     tokens: int | Tensor,
 ) -> tuple[Bool[Tensor, "... G N"], Bool[Tensor, "... G N"]]:
     """Closed splats and opened Phrases: largest expected error per read first.
@@ -118,9 +128,7 @@ def cut(
     section_open = _open_within(priority, children - 1, sections, left, slots(field, 0))
     revealed = there & phrase & section_open.gather(-1, parent)
     priority = log_error - count.clamp_min(1).log()
-    # A Phrase worth opening has two tokens at least, so no more than this many can fit.
-    most = int(torch.as_tensor(tokens).max()) // 2
-    opened = _open_within(priority, count, revealed & (count > 1), tokens, most)
+    opened = _open_within(priority, count, revealed & (count > 1), tokens, count.shape[-1])
     return (sections & ~section_open) | (revealed & ~opened), opened
 
 
@@ -160,7 +168,7 @@ def _open_within(
     Twice: what is left when something dear does not fit goes to what comes after it and fits.
 
     Args:
-        most: no more than this many can be opened.
+        most: no more than this many can be opened at all.
     """
     price = cost.clamp_min(0).where(may, 0.0)
     priority = priority.masked_fill(price == 0, torch.inf).masked_fill(~may, -torch.inf)

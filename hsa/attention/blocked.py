@@ -46,26 +46,28 @@ def blocked_attention(
     scaling: float,
     field: LayerField,
     plan: BlockPlan,
-    own_tokens: Sequence[int] | None = None,
+    own_reads: Sequence[int] | None = None,
     keep: bool = False,
 ) -> BlockedResult:
     """Causal HSA of one layer over one text, T of any length.
 
     Args:
-        own_tokens: for each query head, the far tokens that each of its queries opens for
-            itself; 0 where a head shares what its block opens. None: all share.
+        own_reads: for each query head, the far reads of each of its queries, which then opens
+            for itself; 0 where a head shares what its block opens. None: all share.
         keep: hand out the shared openings too.
     """
     blocks = into_blocks(q, k, v, scaling, field, plan)
-    return attend_blocks(blocks, own_tokens, keep)
+    return attend_blocks(blocks, own_reads, keep)
 
 
 def attend_blocks(
-    blocks: Blocks, own_tokens: Sequence[int] | None = None, keep: bool = False
+    blocks: Blocks, own_reads: Sequence[int] | None = None, keep: bool = False
 ) -> BlockedResult:
     """The same for a text already in blocks."""
     groups, heads = blocks.q.shape[:2]
-    own = torch.tensor(own_tokens or [0] * groups * heads).view(groups, heads)
+    own = torch.tensor(own_reads or [0] * groups * heads, device=blocks.k.device).view(
+        groups, heads
+    )
     outputs, reads, choosing, openings = [], [], [], []
     for first, table in tables(blocks):
         opening = shared_opening(blocks, first, table)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hsa.attention.block_answer import closed_keys, rows_at
@@ -22,7 +22,7 @@ from hsa.attention.block_opening import (
     choosing_reads,
     cut,
     level_weights,
-    slots,
+    own_reads,
     tokens_of,
 )
 from hsa.attention.block_plan import SINKS, BlockPlan
@@ -48,6 +48,8 @@ class Shared:
     splats: Float[Tensor, "G R M 2D"]
     sums: Float[Tensor, "G M V+1"]
     reads: Float[Tensor, " G"]
+    key_there: Bool[Tensor, "G 1 K"]
+    splat_there: Bool[Tensor, "G 1 M"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Decoding:
     """One layer of one text after `tokens` tokens.
 
     Attributes:
-        own: far tokens that each query of a head opens for itself; 0 where it shares.
+        own: far reads of each query of a head that opens for itself; 0 where it shares.
         scoring: scaled queries and queries in the frame that choose for the next block,
             `plan.scored` for every whole block.
         phrase: row of the Phrase of every key in the blocks that are far from `block`.
@@ -128,7 +130,7 @@ def step(
         k, v: of the whole text so far, the n new tokens included.
     """
     groups, total, dim = k.shape
-    q = (q * state.scaling).float().view(groups, -1, q.shape[1], dim)
+    q = (q.float() * state.scaling).view(groups, -1, q.shape[1], dim)
     y = queries_into_frame(state.field.frame, q, 1.0)
     size, first = state.plan.block, total - q.shape[2]
     outputs, reads = [], []
@@ -205,6 +207,7 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
         LOG2_E * read(k), torch.cat([read(v) * one, one], -1),
         splats.unflatten(0, field.temper.shape[:2]), sums,
         opening.reads()[0] + choosing_reads(table, plan)[0],
+        one.mT > 0, opening.splat_there[0].unsqueeze(1),
     )  # fmt: skip
     return replace(state, table=table, sorted=ordered, shared=shared)
 
@@ -227,8 +230,8 @@ def _answer(
         return _divided(output, heads), reads
     shared = state.shared
     wide = LOG2_E * torch.cat([y, y * y], dim=-1)
-    masses = (wide @ shared.splats.mT).flatten(1, 2)
-    opened = rows @ shared.keys.mT
+    masses = (wide @ shared.splats.mT).flatten(1, 2).masked_fill(~shared.splat_there, -torch.inf)
+    opened = (rows @ shared.keys.mT).masked_fill(~shared.key_there, -torch.inf)
     top = torch.stack([part.amax(-1, True) for part in (logits, opened, masses)]).amax(0)
     output = (
         (logits - top).exp2() @ own_v
@@ -271,12 +274,10 @@ def _alone(
     log_error = log_mass + 0.5 * spread.clamp_min(1e-30).log()
     log_error = (log_error + value_spread.clamp_min(1e-30).log()[:, None, None]).movedim(0, 2)
     budget = torch.tensor(state.own, device=q.device).view(groups, heads).mT[:, None, :, None]
-    closed, opened = cut(
-        field, count.expand(log_error.shape), log_error, slots(field, state.plan.splats), budget
-    )
-    token, there = tokens_of(
-        opened, count.long().expand(opened.shape), ordered, max(max(state.own), 1)
-    )
+    splats, tokens = own_reads(field, budget)
+    closed, opened = cut(field, count.expand(log_error.shape), log_error, splats, tokens)
+    most = max(int(tokens.max()), 1)
+    token, there = tokens_of(opened, count.long().expand(opened.shape), ordered, most)
     reads = closed.sum(-1) + there.sum(-1)
     start = k.shape[1] * torch.arange(groups, device=k.device).view(1, 1, -1, 1)
     at = (token + start).movedim(2, 0).flatten()

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hsa.attention.block_opening import LOG2_E, cut, level_weights, slots
+from hsa.attention.block_opening import LOG2_E, cut, level_weights, own_reads
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks
 from hsa.field.layer_field import LayerField
@@ -23,19 +23,19 @@ def answer_alone(
     blocks: Blocks,
     first: int,
     table: SplatTable,
-    tokens: Int[Tensor, "G R"],
+    spent: Int[Tensor, "G R"],
     output: Float[Tensor, "G R T V"],
     reads: Float[Tensor, "B G R"],
 ) -> None:
     """Write the outputs and reads, over some blocks, of heads that open for themselves.
 
     Args:
-        tokens: far tokens that each query of a head may open; heads with 0 are left alone.
+        spent: far reads of each query of a head; heads with 0 are left alone.
         output: of these blocks' queries.
     """
     size = blocks.plan.block
-    group, head = tokens.nonzero(as_tuple=True)
-    field, budget = blocks.field, tokens[group, head].view(-1, 1, 1)
+    group, head = spent.nonzero(as_tuple=True)
+    field = blocks.field
     alone = replace(
         field,
         **{name: t[group] for name, t in field.__dict__.items() if name not in ("temper", "tilt")},
@@ -46,9 +46,9 @@ def answer_alone(
     rows = slice(first * size, end)
     q, y = blocks.q[group, head, rows], blocks.y[group, head, rows]
     own = SplatTable(*(t[:, group] for t in table.__dict__.values()))
-    splats = slots(alone, blocks.plan.splats)
+    budget = spent[group, head]
     closed, opened, log_mass = open_alone(
-        alone, own, y.unflatten(1, (many, size)).movedim(1, 0), splats, budget
+        alone, own, y.unflatten(1, (many, size)).movedim(1, 0), budget
     )
     opened, closed, log_mass = (t.movedim(0, 1).flatten(1, 2) for t in (opened, closed, log_mass))
     logits = LOG2_E * (q @ blocks.k[:, :end][group].mT)
@@ -69,16 +69,17 @@ def answer_alone(
     )
     output[group, head] = (weights @ blocks.v[:, :end][group] + values) / total
     count = own.count.movedim(0, 1).repeat_interleave(size, 1)
-    spent = closed.sum(-1) + (count * opened).sum(-1)
-    reads[:, group, head] = spent.float().unflatten(1, (many, size)).mean(-1).mT
+    total_read = closed.sum(-1) + (count * opened).sum(-1)
+    real = (key[rows] < blocks.tokens).float()
+    total_read = (total_read * real).unflatten(1, (many, size)).sum(-1)
+    reads[:, group, head] = (total_read / real.view(many, size).sum(-1)).mT
 
 
 def open_alone(
     field: LayerField,
     table: SplatTable,
     y: Float[Tensor, "B G Q D"],
-    splats: int,
-    tokens: Int[Tensor, "G 1 1"],
+    reads: Int[Tensor, " G"],
 ) -> tuple[Bool[Tensor, "B G Q N"], Bool[Tensor, "B G Q N"], Float[Tensor, "B G Q N"]]:
     """Closed splats and opened Phrases of every query, and the log masses of all splats.
 
@@ -92,5 +93,6 @@ def open_alone(
     log_error = log_mass + 0.5 * spread.clamp_min(1e-30).log()
     log_error = log_error + table.value_spread.clamp_min(1e-30).log().unsqueeze(2)
     count = table.count.unsqueeze(2).expand(log_mass.shape).movedim(2, 1)
-    closed, opened = cut(field, count, log_error.movedim(2, 1), splats, tokens.squeeze(-1))
+    splats, tokens = own_reads(field, reads.unsqueeze(1))
+    closed, opened = cut(field, count, log_error.movedim(2, 1), splats, tokens)
     return closed.movedim(1, 2), opened.movedim(1, 2), log_mass

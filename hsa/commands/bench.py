@@ -18,7 +18,9 @@ MEASUREMENTS = {
 
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand and what it measures."""
-    parser = subparsers.add_parser("bench", help="measure waits and the speed of attention on this machine")
+    parser = subparsers.add_parser(
+        "bench", help="measure waits and the speed of attention on this machine"
+    )
     measured = parser.add_subparsers(dest="measured", required=True, metavar="WHAT")
     for module in MEASUREMENTS.values():
         import_module(module).add(measured)

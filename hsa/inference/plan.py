@@ -20,7 +20,7 @@ class RunPlan:
 
     Attributes:
         blocks: sizes of blocked HSA; None reads every key, which is standard attention.
-        own: [L][H] far tokens that each query of a head opens for itself, 0 where it shares
+        own: [L][H] far reads of each query of a head that opens for itself, 0 where it shares
             what its block opens.
         beta: share of HSA in each head's output: (1 - β)·standard + β·HSA.
     """
@@ -99,7 +99,7 @@ def run_plan(
     own = torch.zeros(layers, heads, dtype=torch.int64)
     if opening != "block":
         needed = torch.stack([s.reads for s in spend(field, left, tokens, "per_head")])
-        own = (needed - splats).clamp_min(min(8, left))
+        own = needed
         if opening == "mixed":
-            own = own.where(needed > LOOKS_UP * needed.float().mean(), 0)
+            own = needed.where(needed > LOOKS_UP * needed.float().mean(), 0)
     return RunPlan(blocks, tuple(map(tuple, own.tolist())), torch.ones(layers, heads))

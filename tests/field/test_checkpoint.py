@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hsa.errors import FieldError
-from hsa.field.checkpoint import as_stored, load_field, save_field
+from hsa.field.checkpoint import FORMAT, as_stored, load_field, save_field
 from hsa.field.curves import ErrorCurves
 from hsa.field.model_field import ModelField, Source
 from hsa.field.seeding import seed_field
@@ -73,7 +73,7 @@ def test_another_model_is_refused(path: Path) -> None:
 
 
 def test_a_newer_format_is_refused(path: Path) -> None:
-    edit(path, format=2)
+    edit(path, format=FORMAT + 1)
     with pytest.raises(FieldError, match="newer than this program"):
         load_field(path, "f" * 64)
 
