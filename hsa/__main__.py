@@ -23,6 +23,8 @@ COMMANDS = {
     "quantise": ("hsa.commands.quantise", "store a field in eight bits, and what that costs"),
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
+    "perplexity": ("hsa.commands.perplexity", "the model's loss under HSA, beside its controls"),
+    "generate": ("hsa.commands.generate", "continue a text under HSA"),
     "bench": ("hsa.commands.bench", "measure waits and the speed of attention on this machine"),
 }
 

@@ -55,7 +55,7 @@ def answer_together(
     masses = torch.bmm(wide.flatten(0, 2), keys.mT).view(many * groups, heads * size, -1)
     there = _there(blocks, first, opening).flatten(0, 1).unsqueeze(1)
     logits.masked_fill_(~there, -torch.inf)
-    shut = opening.splat_there.flatten(0, 1).unsqueeze(1)
+    shut = (opening.splat_there & plan.closed_answer).flatten(0, 1).unsqueeze(1)
     masses.masked_fill_(~shut, -torch.inf)
     top = torch.maximum(logits.amax(-1, True), masses.amax(-1, True)).detach()
     weights, shares = logits.sub_(top).exp2_(), masses.sub_(top).exp2_()

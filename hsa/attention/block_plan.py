@@ -20,7 +20,8 @@ class BlockPlan:
 
     The block of queries [b·B, (b+1)·B) reads the sinks and the keys from (b-1)·B on as tokens;
     all keys before are far. What it opens of them was chosen by `scored` queries of each head
-    in the block before.
+    in the block before. Without `closed_answer` the splats are switched off: the same keys are
+    opened and the closed splats say nothing, the control that every figure stands beside.
     """
 
     block: int = hyperparameter(128, 8, 1024, "queries", "queries that share what they open")
@@ -28,6 +29,7 @@ class BlockPlan:
     tokens: int = hyperparameter(256, 0, 1 << 20, "tokens", "far tokens read in opened splats")
     scored: int = hyperparameter(16, 1, 1024, "queries", "queries of a head that choose")
     chunk: int = hyperparameter(4, 1, 64, "blocks", "blocks computed at once (memory, speed)")
+    closed_answer: bool = True
 
     def __post_init__(self) -> None:
         check_bounds(self)

@@ -207,7 +207,7 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
         LOG2_E * read(k), torch.cat([read(v) * one, one], -1),
         splats.unflatten(0, field.temper.shape[:2]), sums,
         opening.reads()[0] + choosing_reads(table, plan)[0],
-        one.mT > 0, opening.splat_there[0].unsqueeze(1),
+        one.mT > 0, (opening.splat_there[0] & plan.closed_answer).unsqueeze(1),
     )  # fmt: skip
     return replace(state, table=table, sorted=ordered, shared=shared)
 
@@ -290,7 +290,9 @@ def _alone(
     far = LOG2_E * (gathered(k) @ q.unsqueeze(-1)).squeeze(-1)
     far = far.masked_fill(~there, -torch.inf)
     sinks = LOG2_E * (q @ k[:, None, :SINKS].float().mT)
-    masses = LOG2_E * log_mass.masked_fill(~closed.movedim(2, 0), -torch.inf)
+    masses = LOG2_E * log_mass.masked_fill(
+        ~(closed.movedim(2, 0) & state.plan.closed_answer), -torch.inf
+    )
     top = torch.cat([far, sinks, masses, logits], -1).amax(-1, True)
     weight = [(part - top).exp2() for part in (logits, far, sinks, masses)]
     total = torch.stack([part.sum(-1) for part in weight]).sum(0).unsqueeze(-1)

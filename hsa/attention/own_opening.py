@@ -60,7 +60,7 @@ def answer_alone(
     near = (position // size - 1) * size
     read = torch.where(key < near, always.gather(2, phrase), key <= position)
     logits.masked_fill_(~read, -torch.inf)
-    masses = LOG2_E * log_mass.masked_fill(~closed, -torch.inf)
+    masses = LOG2_E * log_mass.masked_fill(~(closed & blocks.plan.closed_answer), -torch.inf)
     top = torch.maximum(logits.amax(-1, True), masses.amax(-1, True)).detach()
     weights, shares = logits.sub_(top).exp2_(), masses.sub_(top).exp2_()
     total = weights.sum(-1, True) + shares.sum(-1, True)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hsa.field.model_field import ModelField
+from hsa.inference.guard import Guard
 from hsa.inference.hsa_program import HSAProgram
 from hsa.inference.plan import RunPlan
 from hsa.models.capture import forward_logits
@@ -44,15 +45,18 @@ def agreement(
     plan: RunPlan,
     tokens: Tokens,
     standard: Float[Tensor, "T V"] | None = None,
+    guard: Guard | None = None,
 ) -> Agreement:
     """Run the text under a plan and compare it with standard attention.
 
     Args:
         standard: the standard logits where they are known; computed if left out.
+        guard: when heads fall back to standard attention; a measurement that wants HSA's own
+            errors gives one that trusts all.
     """
     if standard is None:
         standard = standard_logits(loaded, tokens)
-    program = HSAProgram(loaded, field, plan)
+    program = HSAProgram(loaded, field, plan, guard=guard or Guard())
     with running(program):
         found = forward_logits(loaded, tokens)
     kl, top = compared(standard, found)

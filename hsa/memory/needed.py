@@ -22,6 +22,9 @@ FLOAT_BYTES = 4
 ROUTED_AT_ONCE = 512
 """Keys that are compared with every splat at a time (`hsa.field.routing.route`)."""
 
+OPENING = 16
+"""Numbers per splat that a query which opens for itself holds while it chooses, measured."""
+
 
 @dataclass(frozen=True)
 class ModelShape:
@@ -45,6 +48,7 @@ class BlockedShape:
         splats: of a key/value head's field.
         block, chunk: queries in a block, blocks computed at once.
         closed, opened: closed splats and far tokens that a block may read.
+        alone: query heads of a layer whose queries open for themselves.
     """
 
     splats: int
@@ -52,6 +56,7 @@ class BlockedShape:
     chunk: int = 4
     closed: int = 224
     opened: int = 256
+    alone: int = 0
 
 
 def forward_bytes(
@@ -73,7 +78,7 @@ def forward_bytes(
     if keeps_cache:
         held += cache_bytes(shape, tokens)
     if blocked is not None:
-        held += blocked_bytes(shape, tokens, blocked)
+        held += blocked_bytes(shape, tokens, blocked) + stacked_bytes(shape, blocked.splats)
     return round(HEAP * held) + logit_bytes(shape, rows)
 
 
@@ -96,24 +101,30 @@ def cache_bytes(shape: ModelShape, tokens: int) -> int:
     return tokens * row * shape.number_bytes
 
 
+def stacked_bytes(shape: ModelShape, splats: int) -> int:
+    """Every layer's splats and frames, stacked as attention reads them, in float32."""
+    splat = 2 * shape.head_dim + 7  # position and spread; amplitude, and three 64-bit numbers
+    head = splats * splat + shape.head_dim**2
+    return FLOAT_BYTES * shape.layers * shape.key_value_heads * head
+
+
 def blocked_bytes(shape: ModelShape, tokens: int, plan: BlockedShape) -> int:
     """One layer of blocked HSA, in float32: the text in its frame, and one chunk of blocks.
 
-    Of the text stand queries, y and outputs, and keys, scaled keys, x and values; of a chunk
-    the sums and moments of all splats, what the blocks gather, and their logits.
-
-    SmolLM2's layer 15 takes 60, 91 and 215 MB at 1,024, 4,096 and 16,384 tokens, and 61 MB at
-    4,096 with one block at once; the estimate is 60, 91, 213 and 60.
+    Of the text stand queries, y and outputs, and keys, scaled keys, x and values; of a chunk the
+    sums and moments of all splats, and the larger of what its stages hold one after another.
     """
     dim, heads, groups = shape.head_dim, shape.query_heads, shape.key_value_heads
     read = 2 * plan.block + plan.opened
-    queries = heads * plan.block
     text = tokens * dim * (3 * heads + 4 * groups)
-    sums = 2 * groups * plan.splats * (3 * dim + 2)
+    sums = 2 * plan.chunk * groups * plan.splats * (3 * dim + 2)
     gathered = 4 * groups * read * dim + 2 * heads * plan.closed * dim
-    logits = queries * (read + plan.closed + 3 * dim)
-    routing = 2 * ROUTED_AT_ONCE * groups * plan.splats
-    return FLOAT_BYTES * (text + plan.chunk * (sums + gathered + logits) + routing)
+    logits = heads * plan.block * (read + plan.closed + 3 * dim)
+    shared = plan.chunk * (gathered + logits) + 2 * ROUTED_AT_ONCE * groups * plan.splats
+    queries = plan.alone * plan.chunk * plan.block
+    choosing = OPENING * queries * plan.splats
+    answering = 3 * queries * plan.splats + 2 * queries * tokens + 2 * plan.alone * tokens * dim
+    return FLOAT_BYTES * (text + sums + max(shared, choosing, answering))
 
 
 def check_fits(needed_bytes: int, what: str, attempt: str, available: int | None = None) -> None:

@@ -79,6 +79,8 @@ def test_what_differs_has_another_key(one: object, other: object) -> None:
 def test_parts_cannot_run_together() -> None:
     assert content_key("a", "b") != content_key("ab")
     assert content_key((), (1,)) != content_key((1,), ())
+    kind = b"builtins.bytes"
+    assert content_key(b"a" + kind, b"b") != content_key(b"a", kind + b"b")
     assert content_key(torch.zeros(1), torch.zeros(2)) != content_key(
         torch.zeros(2), torch.zeros(1)
     )

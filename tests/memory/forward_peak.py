@@ -1,8 +1,13 @@
 """Peak memory of one pass of SmolLM2, measured in this process alone, and the estimate.
 
-`python tests/memory/forward_peak.py TOKENS KIND` prints both in bytes as JSON. KIND is `logits`
-(of all tokens), `last` (logits of the last token alone), `cache` (the same, keys and values
-kept) or `blocked` (blocked HSA of layer 15 alone, random q, k, v).
+`python tests/memory/forward_peak.py TOKENS KIND` prints both in bytes as JSON. KIND is
+
+    logits    logits of all tokens, exact attention
+    last      logits of the last token alone
+    cache     the same, keys and values kept
+    hsa       logits of the last token under HSA, as `run_plan` has it for so many tokens
+    blocked   blocked HSA of layer 15 alone, random q, k, v; every head shares its openings
+    alone     the same; every query opens for itself
 """
 
 from __future__ import annotations
@@ -19,8 +24,10 @@ sys.path.insert(0, str(ROOT))
 from hsa.attention.block_plan import BlockPlan  # noqa: E402
 from hsa.attention.blocked import blocked_attention  # noqa: E402
 from hsa.field.checkpoint import load_field  # noqa: E402
-from hsa.field.shipped import shipped_path  # noqa: E402
+from hsa.field.shipped import shipped_field, shipped_path  # noqa: E402
 from hsa.fitting.windows import first_tokens  # noqa: E402
+from hsa.inference.hsa_program import HSAProgram  # noqa: E402
+from hsa.inference.plan import RunPlan, run_plan  # noqa: E402
 from hsa.memory.needed import (  # noqa: E402
     BlockedShape,
     ModelShape,
@@ -31,6 +38,10 @@ from hsa.memory.peak import PeakMemory  # noqa: E402
 from hsa.models.capture import forward_logits  # noqa: E402
 from hsa.models.loaded import LoadedModel  # noqa: E402
 from hsa.models.loading import load  # noqa: E402
+from hsa.models.program import running  # noqa: E402
+
+SPLATS = 712
+"""Of each key/value head of SmolLM2's shipped field."""
 
 
 def shape_of(loaded: LoadedModel) -> ModelShape:
@@ -57,30 +68,49 @@ def forward(count: int, kind: str) -> tuple[int, int]:
     # The first pass reads the weights from disk; that is the model's memory, not the pass's.
     forward_logits(loaded, first_tokens(text, 16))
     ids = torch.tensor([list(tokens.ids)])
+    field = shipped_field("smollm2", loaded.fingerprint)
+    plan = run_plan(field, count)
+    hsa = HSAProgram(loaded, field, plan)
     with torch.no_grad(), PeakMemory() as peak:
         if kind == "logits":
             forward_logits(loaded, tokens)
+        elif kind == "hsa":
+            with running(hsa):
+                loaded.model(input_ids=ids, use_cache=False, logits_to_keep=1)
         else:
             loaded.model(input_ids=ids, use_cache=kind == "cache", logits_to_keep=1)
     rows = None if kind == "logits" else 1
-    return peak.process_bytes, forward_bytes(shape_of(loaded), count, rows, kind == "cache")
+    blocked = blocked_shape(plan) if kind == "hsa" else None
+    estimate = forward_bytes(shape_of(loaded), count, rows, kind == "cache", blocked)
+    return peak.process_bytes, estimate
 
 
-def blocked(count: int) -> tuple[int, int]:
+def blocked_shape(plan: RunPlan) -> BlockedShape:
+    sizes = plan.blocks
+    assert sizes is not None
+    alone = max(sum(reads > 0 for reads in layer) for layer in plan.own)
+    return BlockedShape(SPLATS, sizes.block, sizes.chunk, sizes.splats, sizes.tokens, alone)
+
+
+def blocked(count: int, alone: int) -> tuple[int, int]:
     """Measured and estimated bytes of blocked HSA of one layer of the shipped field."""
     path = shipped_path("smollm2")
     fingerprint = json.loads(path.with_suffix(".json").read_text())["fingerprint"]
     field = load_field(path, fingerprint).layer(15)
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(heads, count, 64, generator=generator) for heads in (9, 3, 3))
+    own = [256] * alone + [0] * (9 - alone)
     with torch.no_grad(), PeakMemory() as peak:
-        blocked_attention(q, k, v, 0.125, field, BlockPlan())
+        blocked_attention(q, k, v, 0.125, field, BlockPlan(), own)
     shape = ModelShape(30, 576, 1536, 9, 3, 64, 49152)
-    return peak.process_bytes, blocked_bytes(shape, count, BlockedShape(field.position.shape[1]))
+    return peak.process_bytes, blocked_bytes(shape, count, BlockedShape(SPLATS, alone=alone))
 
 
 if __name__ == "__main__":
     count, kind = int(sys.argv[1]), sys.argv[2]
-    measured, estimate = blocked(count) if kind == "blocked" else forward(count, kind)
+    if kind in ("blocked", "alone"):
+        measured, estimate = blocked(count, 9 if kind == "alone" else 0)
+    else:
+        measured, estimate = forward(count, kind)
     found = {"tokens": count, "kind": kind, "measured": measured, "estimate": estimate}
     sys.stdout.write(json.dumps(found) + "\n")

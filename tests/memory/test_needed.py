@@ -52,6 +52,7 @@ def test_blocked_hsa_is_linear_and_chunks_cost_memory() -> None:
     at = [blocked_bytes(SMALL, tokens, plan) for tokens in (1000, 2000, 3000)]
     assert at[2] - at[1] == at[1] - at[0]
     assert blocked_bytes(SMALL, 1000, replace(plan, chunk=1)) < at[0]
+    assert blocked_bytes(SMALL, 1000, replace(plan, alone=4)) > at[0]
 
 
 def measured_alone(tokens: int, kind: str) -> dict[str, int]:
@@ -71,8 +72,9 @@ def test_a_real_pass_takes_what_was_estimated(tokens: int) -> None:
     assert 0.8 <= found["estimate"] / found["measured"] <= 2
 
 
-def test_blocked_hsa_of_one_layer_takes_what_was_estimated() -> None:
-    found = measured_alone(1024, "blocked")
+@pytest.mark.parametrize("kind", ["blocked", "alone"])
+def test_blocked_hsa_of_one_layer_takes_what_was_estimated(kind: str) -> None:
+    found = measured_alone(1024, kind)
     assert 0.8 <= found["estimate"] / found["measured"] <= 2
 
 
