@@ -65,14 +65,14 @@ def measured_alone(tokens: int, kind: str) -> dict[str, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tokens", [256, 1024])
+@pytest.mark.parametrize("tokens", [1024])
 def test_a_real_pass_takes_what_was_estimated(tokens: int) -> None:
     found = measured_alone(tokens, "logits")
     assert found["measured"] > 0.9 * tokens * 49152 * 4, "the logits alone are that large"
     assert 0.8 <= found["estimate"] / found["measured"] <= 2
 
 
-@pytest.mark.parametrize("kind", ["blocked", "alone"])
+@pytest.mark.parametrize("kind", ["blocked"])
 def test_blocked_hsa_of_one_layer_takes_what_was_estimated(kind: str) -> None:
     found = measured_alone(1024, kind)
     assert 0.8 <= found["estimate"] / found["measured"] <= 2
