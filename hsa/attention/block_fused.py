@@ -1,20 +1,21 @@
-"""The same answer as `block_answer`, by torch's fused attention: no logits are ever written.
+"""The same answer as `block_answer`, by torch's fused attention.
 
-Near keys, opened tokens and closed splats are three calls, merged by their log-sum-exps. Of
-closed splats, what is not linear in the query goes in as a mask. On the CPU this takes 0.6 of
-the time of plain products (`python -m hsa bench attention`); it gives no gradients.
+Near keys, opened tokens and closed splats are three calls. Of closed splats, what is not linear
+in the query goes in as a mask.
 """
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from hsa.attention.block_opening import SharedOpening, level_weights, rows_at
+from hsa.attention.block_opening import SharedOpening, rows_at
 from hsa.attention.block_plan import SINKS
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks, block_part
+from hsa.attention.closed_splats import closed_splats
+from hsa.attention.fused import Part, fused, merged, where_any
 from hsa.attention.side_by_side import on_cores
 
 
@@ -32,37 +33,14 @@ def answer_fused(
     groups, heads = blocks.q.shape[:2]
     size = blocks.plan.block
     q = block_part(blocks.q, first, many, size).flatten(2, 3)
-    parts = [_near(blocks, first, q), _far(blocks, first, q, opening)]
-    if blocks.plan.closed_answer:
-        parts.append(_closed(blocks, first, table, opening))
-    output = _merged(parts)
-    return output.view(many, groups, heads, size, -1).movedim(0, 2).flatten(2, 3)
-
-
-Part = tuple[Float[Tensor, "B G n V"], Float[Tensor, "B G n"]]
-"""Outputs, and the log of the sum of the weights behind each."""
-
-
-def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Part:
-    return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        q, k, v, 0.0, False, attn_mask=mask, scale=1.0
+    output = merged(
+        [
+            _near(blocks, first, q),
+            _far(blocks, first, q, opening),
+            _closed(blocks, first, table, opening),
+        ]
     )
-
-
-def _where_any(part: Part, there: Bool[Tensor, "B G n"]) -> Part:
-    """A fused call that may read nothing answers 0, with a log-sum-exp of 0 in place of -∞."""
-    output, log = part
-    return output, log.masked_fill(~there.any(-1, keepdim=True), -torch.inf)
-
-
-def _merged(parts: list[Part]) -> Float[Tensor, "B G n V"]:
-    """The mean of the parts' outputs, weighted by what is behind them."""
-    log = torch.stack([log for _, log in parts])
-    weight = log.softmax(0).unsqueeze(-1)
-    output = parts[0][0] * weight[0]
-    for (part, _), share in zip(parts[1:], weight[1:], strict=True):
-        output.addcmul_(part, share)
-    return output
+    return output.view(many, groups, heads, size, -1).movedim(0, 2).flatten(2, 3)
 
 
 def _near(blocks: Blocks, first: int, q: Tensor) -> Part:
@@ -80,7 +58,7 @@ def _near(blocks: Blocks, first: int, q: Tensor) -> Part:
         own, before = block_part(kept, first, many, size), block_part(kept, first - 1, many, size)
         return torch.cat([own, before], dim=2)
 
-    return _fused(q, read(blocks.k), read(blocks.v), mask)
+    return fused(q, read(blocks.k), read(blocks.v), mask)
 
 
 def _far(blocks: Blocks, first: int, q: Tensor, opening: SharedOpening) -> Part:
@@ -94,28 +72,13 @@ def _far(blocks: Blocks, first: int, q: Tensor, opening: SharedOpening) -> Part:
         sinks = kept[:, :SINKS].expand(many, -1, -1, -1)
         return torch.cat([sinks, rows_at(kept, opening.token)], dim=2)
 
-    return _where_any(_fused(q, read(blocks.k), read(blocks.v), mask), there)
+    return where_any(fused(q, read(blocks.k), read(blocks.v), mask), there)
 
 
 def _closed(blocks: Blocks, first: int, table: SplatTable, opening: SharedOpening) -> Part:
-    """Closed splats: y·x̄ by the product, ½τ·y²·s² + log n by the mask."""
-    many, groups, most = opening.splat.shape
-    size, heads = blocks.plan.block, blocks.q.shape[1]
-    at = opening.splat.flatten(0, 1).unsqueeze(0)
-
-    def gathered(of_splat: Tensor) -> Tensor:
-        return rows_at(of_splat.flatten(0, 1), at).view(many, groups, most, -1)
-
-    mean, variance, value = (gathered(t) for t in (table.mean, table.variance, table.value))
-    count = table.count.gather(2, opening.splat).where(opening.splat_there, 0.0)
-    weight = level_weights(blocks.field, 0.5 * blocks.field.temper)
-    weight = weight.expand(many, -1, -1, -1)
-    weight = weight.gather(3, opening.splat.unsqueeze(2).expand(-1, -1, heads, -1)).unsqueeze(-1)
-    y = block_part(blocks.y, first, many, size)
-    spread = variance.unsqueeze(2) * weight
-    log_count = count.log()[:, :, None, None].expand(-1, -1, heads, -1, -1)
-    mask = torch.baddbmm(
-        log_count.flatten(0, 2), (y * y).flatten(0, 2), spread.flatten(0, 2).mT
-    ).view(many, groups, heads * size, most)
-    part = _fused(y.flatten(2, 3), mean, value, mask)
-    return _where_any(part, count > 0)
+    """Closed splats: y·x̄ by the product, the rest by the mask."""
+    y = block_part(blocks.y, first, len(opening.splat), blocks.plan.block)
+    closed = closed_splats(blocks.field, table, opening, blocks.plan.closed_answer)
+    mask = closed.log_weight(y).flatten(2, 3)
+    part = fused(y.flatten(2, 3), closed.mean, closed.value, mask)
+    return where_any(part, closed.log_count > -torch.inf)
