@@ -223,7 +223,6 @@ def tokens_of(
 
 
 def rows_at(kept: Float[Tensor, "G T F"], at: Int[Tensor, "B G K"]) -> Float[Tensor, "B G K F"]:
-    """Rows `at` of each group."""
-    start = kept.shape[1] * torch.arange(kept.shape[0], device=at.device).unsqueeze(1)
-    rows = kept.flatten(0, 1).index_select(0, (at + start).flatten())
-    return rows.view(*at.shape, kept.shape[-1])
+    """Rows `at` of each group, which need not lie beside the next one's."""
+    parts = [torch.nn.functional.embedding(at[:, g], rows) for g, rows in enumerate(kept)]
+    return torch.stack(parts, dim=1)

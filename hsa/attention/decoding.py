@@ -34,7 +34,7 @@ from hsa.attention.side_by_side import on_cores
 from hsa.errors import InputError
 from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField
-from hsa.field.routing import route
+from hsa.field.routing import Router, router
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Decoding:
     """One layer of one text after `tokens` tokens.
 
     Attributes:
-        inverse: of the frames, which brings queries into them.
+        inverse: of the frames, which brings queries into them; `phrase_of` routes keys.
         own: far reads of each query of a head that opens for itself; 0 where it shares.
         scoring: scaled queries and queries in the frame that choose for the next block, of
             each block begun; `plan.scored` of a whole one.
@@ -69,6 +69,7 @@ class Decoding:
     plan: BlockPlan
     scaling: float
     inverse: Float[Tensor, "G D D"]
+    phrase_of: Router
     own: tuple[int, ...]
     tokens: int
     scoring: tuple[Float[Tensor, "2 G R S D"], ...]
@@ -103,8 +104,9 @@ def begin(
     """The state of an empty text."""
     inverse = torch.linalg.inv(field.frame.double()).float()
     return Decoding(
-        field, plan, scaling, inverse, own, 0, (), field.parent.new_zeros(field.groups, 0), -1,
-        no_block_sums(field, value_dim), None, None, None,
+        field, plan, scaling, inverse, router(field), own, 0, (),
+        field.parent.new_zeros(field.groups, 0), -1, no_block_sums(field, value_dim),
+        None, None, None,
     )  # fmt: skip
 
 
@@ -188,7 +190,7 @@ def _enter(state: Decoding, block: int, k: Tensor, v: Tensor) -> Decoding:
         part = slice(known, min(far, known + 4096))
         x = keys_into_frame(field.frame, k[:, part])
         if phrase.shape[1] < part.stop:
-            row = route(x, field)
+            row = state.phrase_of(x)
             number = torch.arange(part.start, part.stop, device=k.device)
             row = row.masked_fill(number < SINKS, field.position.shape[1])
             phrase = torch.cat([phrase, row[:, phrase.shape[1] - part.start :]], dim=1)
@@ -241,7 +243,7 @@ def _answer(
         later = torch.zeros(later.shape, device=q.device).masked_fill_(later, -torch.inf)
     shared = state.shared if state.block >= 2 else None
     if state.block < 2 or shared is not None:
-        together = _together_fused if _can_fuse(q, k, v) else _together
+        together = _together_fused if _can_fuse(q, k, v, state.field.position) else _together
         output = together(shared, q, y, k_near, v_near, later)
         reads = q.new_zeros(q.shape[:3])
         if shared is not None:
@@ -318,12 +320,9 @@ def _alone(
     opened = opening.opened[0].permute(1, 2, 0, 3)
     most = max(int(own_reads(state.field, budget)[1].max()), 1)
     token, there = tokens_of(opened, table.count[0].long().expand(opened.shape), ordered, most)
-    start = k.shape[1] * torch.arange(groups, device=k.device).view(1, 1, -1, 1)
-    at = (token + start).movedim(2, 0).flatten()
-    shape = (groups, heads, many, -1)
 
     def gathered(kept: Tensor) -> Tensor:
-        return kept.flatten(0, 1).index_select(0, at).float().view(*shape[:3], -1, kept.shape[2])
+        return rows_at(kept, token.flatten(0, 1)).float().unflatten(0, (heads, many)).movedim(2, 0)
 
     there = there.movedim(2, 0)
     logits = LOG2_E * (q @ k_near[:, None].mT)
