@@ -125,6 +125,16 @@ class HeadComparison:
     raised: Bool[Tensor, " Q"]
     negative_mass: Float[Tensor, " Q"]
 
+    @property
+    def everything_read(self) -> float:
+        """Splats, far and near tokens per query, mean over the queries."""
+        return float((self.reads + self.near_keys).float().mean())
+
+    @property
+    def keys_seen(self) -> float:
+        """Keys that standard attention reads per query, mean over the queries."""
+        return float(self.visible_keys.float().mean())
+
     def maps(self, measure: Measure, keys: slice = slice(None)) -> tuple[Tensor, Tensor, Tensor]:
         """Standard, HSA and HSA - standard over some of the keys.
 

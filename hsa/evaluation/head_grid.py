@@ -93,6 +93,11 @@ class HeadGrid:
         return (1 - self.error).clamp_min(0)
 
     @property
+    def everything_read(self) -> float:
+        """Splats, far and near tokens per query, mean over all heads."""
+        return float(self.reads.mean()) + self.near_keys
+
+    @property
     def layers(self) -> int:
         return self.error.shape[0]
 

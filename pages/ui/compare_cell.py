@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices
+from pages.ui import choices, cost
 from pages.ui.compare_view import HeadView
 from pages.ui.plain import plain
 
@@ -40,9 +40,9 @@ def explanation(view: HeadView, query: int, key: int) -> None:
     from hsa.figures.row import row_table
     from hsa.figures.token_label import token_label
 
-    pair = explain_pair(view.result, view.framed, view.strings, 0, query, key)
-    row = explain_row(view.result, view.framed, view.strings, 0, query)
-    keys = row_table(view.result, view.framed, view.strings, 0, query)
+    given = (view.result, view.framed, view.strings, 0, query)
+    with cost.current().step("Explaining a cell"):
+        pair, row, keys = explain_pair(*given, key), explain_row(*given), row_table(*given)
     looks, seen = (plain(token_label(view.strings[at])) for at in (query, key))
     st.subheader(
         f"Why query {query} “{looks}” gives {100 * pair.weight:.3g}% to key {key} “{seen}”",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, engine
+from pages.ui import choices, cost, engine
 from pages.ui.case import Case
 from pages.ui.waiting import Progress
 
@@ -112,10 +112,17 @@ def head_view(asked: Case, layer: int, head: int, first: int, progress: Progress
     if len(asked.tokens) <= MOST_SHOWN:
         result = asked.head_result(layer, head, progress)
     else:
-        result = engine.kept((*key, "result"), lambda: _stretch(asked, layer, head, first, given))
+        result = engine.kept(
+            (*key, "result"),
+            "HSA of one head",
+            lambda: _stretch(asked, layer, head, first, given),
+        )
     framed = into_layer(engine.head_activations(given, head), field)
     progress("Both attentions side by side", None)
-    compared = engine.kept((*key, "compared"), lambda: compare_head(result, framed))
+    compared = engine.kept(
+        (*key, "compared"), "Both attentions, one head", lambda: compare_head(result, framed)
+    )
+    cost.current().read(compared.everything_read, compared.keys_seen, len(asked.tokens))
     return HeadView(asked, layer, head, first, result, framed, compared, key)
 
 
