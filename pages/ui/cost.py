@@ -106,7 +106,8 @@ class Cost:
     def show(self) -> None:
         """Write the drawer anew."""
         if self.slot is not None:
-            self.slot.markdown("\n".join([*_of_page(self), "", *_of_server()]))
+            parts = (_time(self), _memory_and_reads(self), _server())
+            self.slot.caption("\n\n".join("  \n".join(lines) for lines in parts))
 
 
 def begin() -> None:
@@ -129,33 +130,31 @@ def _peak_memory() -> PeakMemory:
     return PeakMemory()
 
 
-def _of_page(cost: Cost) -> list[str]:
-    lines = ["**This page, since it last ran.** Clicks on it add to this.", ""]
-    if cost.seconds:
-        lines += ["| Engine step | Seconds |", "|:--|--:|"]
-        lines += [f"| {name} | {seconds:.2f} |" for name, seconds in cost.seconds.items()]
-        lines += [f"| **All** | **{sum(cost.seconds.values()):.2f}** |", ""]
-    else:
-        lines += ["- Time: no engine step was needed"]
-    lines.append(f"- Peak memory: {_bytes(cost.process_peak)} above the level before (process)")
+def _time(cost: Cost) -> list[str]:
+    lines = ["**This page since it last ran**; clicks on it add to this."]
+    lines += [f"{name}: {seconds:.2f} s" for name, seconds in cost.seconds.items()]
+    return [*lines, f"**Time of all engine steps: {sum(cost.seconds.values()):.2f} s**"]
+
+
+def _memory_and_reads(cost: Cost) -> list[str]:
+    lines = [f"Peak memory of the process: {_bytes(cost.process_peak)} above its level before"]
     if cost.device_peak:
-        lines.append(f"- Peak memory of the device: {_bytes(cost.device_peak)}")
-    lines.append(f"- Left for this process: {_bytes(available_bytes())}")
+        lines.append(f"Peak memory of the device: {_bytes(cost.device_peak)}")
+    lines.append(f"Left for this process: {_bytes(available_bytes())}")
     if cost.reads is not None:
         given = cost.reads
         share = f" ({given.read / given.keys:.0%})" if given.keys else ""
         lines.append(
-            f"- Reads of a query, mean: HSA {given.read:,.1f}, standard attention "
+            f"Mean reads of a query: HSA {given.read:,.1f}, standard attention "
             f"{given.keys:,.1f} keys{share}; T = {given.tokens:,}"
         )
-    lines.append(f"- Kept results: {cost.used_again} used again, {cost.made} made")
-    lines.append(f"- Fallbacks to standard attention: {cost.fallbacks}")
-    return lines
+    lines.append(f"Kept results: {cost.used_again} used again, {cost.made} made")
+    return [*lines, f"Fallbacks to standard attention: {cost.fallbacks}"]
 
 
-def _of_server() -> list[str]:
-    lines = ["**This server, all visitors since it started.** What it keeps:", ""]
-    return lines + [f"- {name}: {_kept(store.use())}" for name, store in stores().items()]
+def _server() -> list[str]:
+    kept = [f"{name}: {_kept(store.use())}" for name, store in stores().items()]
+    return ["**Kept by this server for all visitors** since it started:", *kept]
 
 
 def _kept(use: StoreUse) -> str:
