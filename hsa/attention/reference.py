@@ -153,7 +153,7 @@ def attend(
         given = answer(view, opening, exact, field.temper, field.tilt)
         where = view.block.queries
         output[:, :, where] = given.output.unflatten(1, (heads, -1))
-        cuts.append(_block_cut(view, opening, exact, given))
+        cuts.append(block_cut(view, opening, exact, given))
     return HSAResult(
         layer=activations.layer,
         near=layer.near,
@@ -165,9 +165,11 @@ def attend(
     )
 
 
-def _block_cut(
+def block_cut(
     view: BlockView, opening: Opening, exact: Bool[Tensor, "G B"], given: Answer
 ) -> BlockCut:
+    """What a block's rows did, without the tokens that they read."""
+
     def rows(tensor: Tensor) -> Tensor:
         return tensor.unflatten(1, (view.heads, -1))
 

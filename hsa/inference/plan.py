@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.attention.block_plan import SINKS, BlockPlan
+from hsa.attention.near import NearKeys
 from hsa.attention.spending import spend
 from hsa.errors import InputError
 from hsa.field.model_field import ModelField
@@ -65,6 +66,17 @@ def sensible_everything(tokens: int) -> int:
 def read_everything(layers: int, heads: int) -> RunPlan:
     """Standard attention in every head."""
     return RunPlan(None, ((0,) * heads,) * layers, torch.ones(layers, heads))
+
+
+def shared_blocks(field: ModelField, tokens: int, far_reads: int) -> BlockPlan | None:
+    """Blocks for a text of T tokens whose queries read so many splats and far tokens.
+
+    The near keys that suit the text's length come on top, as in the reference. None: the reads
+    reach every key.
+    """
+    near = NearKeys.for_length(tokens, causal=True)
+    everything = min(far_reads + near.sinks + near.window, tokens)
+    return run_plan(field, tokens, everything, "block").blocks
 
 
 def run_plan(

@@ -50,7 +50,7 @@ def explanation(view: HeadView, query: int, key: int) -> None:
     )
     _product(pair)
     _beside(pair, keys[keys.position == key].iloc[0])
-    _checks(pair, row)
+    _checks(pair, row, blocked=view.difference is not None)
     _row(view, row, keys, pair)
     st.caption(f"{LEVELS_ARE} {NOT_AN_EXPLANATION}")
 
@@ -111,9 +111,10 @@ def _beside(pair: PairExplanation, entry: pd.Series) -> None:
     )
 
 
-def _checks(pair: PairExplanation, row: RowExplanation) -> None:
-    from hsa.explanation.checks import LIMIT
+def _checks(pair: PairExplanation, row: RowExplanation, *, blocked: bool) -> None:
+    from hsa.explanation.checks import BLOCKED_LIMIT, LIMIT
 
+    output_limit = BLOCKED_LIMIT if blocked else LIMIT
     apart = pair.difference / max(abs(pair.weight), 1e-300)
     lines = [
         _check(
@@ -123,13 +124,18 @@ def _checks(pair: PairExplanation, row: RowExplanation) -> None:
         ),
         _check(abs(row.row_sum - 1) <= LIMIT, f"Σ A over the row is 1 {row.row_sum - 1:+.1e}"),
         _check(
-            row.output_error <= LIMIT,
+            row.output_error <= output_limit,
             f"Σ A·v, token by token, against the output that the engine gave: apart by "
             f"{row.output_error:.1e} of its length",
         ),
     ]
     st.markdown("  \n".join(lines))
     said = [f"Each check fails beyond {LIMIT:.0e}."]
+    if blocked:
+        said = [
+            f"The first two checks fail beyond {LIMIT:.0e}, the third beyond {output_limit:.0e}: "
+            "blocks work in float32."
+        ]
     if row.whole:
         said.append(
             "This query read all its far keys and evaluated no splat: it is standard attention."

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
     from hsa.activations import Activations
-    from hsa.attention.result import HSAResult
     from hsa.attention.spending import Spending
     from hsa.evaluation.head_grid import HeadGrid
     from hsa.field.model_field import ModelField
@@ -123,51 +122,12 @@ def activations(loaded: LoadedModel, text: Tokens, layer: int, progress: Progres
     return _kept("layers", (loaded.fingerprint, text.ids, layer), FORWARD, make)
 
 
-def head_activations(given: Activations, head: int) -> Activations:
-    """One query head of a layer with its key/value head."""
-    from dataclasses import replace
-
-    group = head // given.group
-    return replace(
-        given,
-        q=given.q[head : head + 1],
-        k=given.k[group : group + 1],
-        v=given.v[group : group + 1],
-    )
-
-
 def spending(ready: ReadyField, reads: int, count: int, way: str | None) -> tuple[Spending, ...]:
     """Reads of every head of every layer for a text of `count` tokens."""
     from hsa.attention.spending import spend
 
     key = ("spending", ready.identity, reads, count, way)
     return _kept("results", key, "Spending reads", lambda: spend(ready.field, reads, count, way))
-
-
-def head_result(
-    given: Activations,
-    ready: ReadyField,
-    spent: tuple[Spending, ...],
-    layer: int,
-    head: int,
-    key: tuple,
-) -> HSAResult:
-    """HSA of one head for every query, as `hsa.attention.reference.attend` gives it.
-
-    Args:
-        given: the whole layer's activations.
-        key: what the result depends on, besides field, layer and head: model, ids, reads, way.
-    """
-
-    def make() -> HSAResult:
-        from hsa.attention.reference import attend
-
-        group, member = divmod(head, given.group)
-        one = ready.field.layer(layer).group(group, slice(member, member + 1))
-        return attend(head_activations(given, head), one, spent[layer].heads(slice(head, head + 1)))
-
-    name = ("head", ready.identity, layer, head, *key)
-    return _kept("results", name, "HSA of one head", make)
 
 
 def head_grid(
