@@ -17,6 +17,7 @@ from hsa.activations import Activations
 from hsa.attention.block_opening import SharedOpening
 from hsa.attention.block_plan import BlockPlan
 from hsa.attention.blocked import BlockedResult, blocked_attention
+from hsa.attention.fits import check_rows
 from hsa.attention.opening import Opening
 from hsa.attention.reference import answer, block_cut, openings
 from hsa.attention.result import BlockCut, HSAResult
@@ -68,12 +69,13 @@ def blocked_head(
             needed="a causal model: a block's opening is chosen by the block before it",
             attempt="let each query open for itself",
         )
-    run = blocked_attention(group.q, group.k, group.v, group.scaling, field, plan, keep=True)
+    if queries is None:
+        queries = torch.arange(group.tokens, device=group.k.device)
     own = field.group(0, slice(member, member + 1))
     alone = replace(group, q=group.q[member : member + 1])
     plain = into_layer(alone, replace(own, tilt=torch.zeros_like(own.tilt)), plan.near)
-    if queries is None:
-        queries = torch.arange(group.tokens, device=group.k.device)
+    check_rows(plain, 2 * queries.numel())
+    run = blocked_attention(group.q, group.k, group.v, group.scaling, field, plan, keep=True)
     shared_cuts, own_cuts, outputs = [], [], []
     for view in block_views(plain, queries):
         opening = shared_cut(view, run, plan)

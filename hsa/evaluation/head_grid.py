@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hsa.activations import Activations
 from hsa.attention.baselines import opened_read, softmax_over
+from hsa.attention.fits import check_rows
 from hsa.attention.near import NearKeys
 from hsa.attention.opening import Opening
 from hsa.attention.reference import Answer, answer, choose_cut
@@ -145,6 +146,7 @@ def layer_scores(
     tokens = activations.tokens
     queries = grid_queries(tokens, activations.causal) if queries is None else queries
     layer = into_layer(activations, field)
+    check_rows(layer, queries.numel())
     heads = layer.y.shape[1]
     reads, stop_error = spending.per_group(heads)
     parts = [

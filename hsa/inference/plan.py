@@ -13,6 +13,7 @@ from hsa.attention.near import NearKeys
 from hsa.attention.spending import spend
 from hsa.errors import InputError
 from hsa.field.model_field import ModelField
+from hsa.memory.needed import BlockedShape
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ class RunPlan:
         if value.dim() == 1:
             value = value.unsqueeze(1)
         return RunPlan(self.blocks, self.own, value.expand(self.beta.shape).clone())
+
+
+def blocked_shape(field: ModelField, plan: RunPlan) -> BlockedShape | None:
+    """What the memory of this plan depends on; None where it reads every key."""
+    sizes = plan.blocks
+    if sizes is None:
+        return None
+    splats = max(head.splats for heads in field.heads for head in heads)
+    alone = max(sum(reads > 0 for reads in layer) for layer in plan.own)
+    return BlockedShape(splats, sizes.block, sizes.chunk, sizes.splats, sizes.tokens, alone)
 
 
 OPENINGS = ("query", "block", "mixed")

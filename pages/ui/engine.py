@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from hsa.memory.available import available_bytes
 from pages.ui import cost
 from pages.ui.stores import stores
 from pages.ui.waiting import Progress
@@ -220,10 +221,10 @@ def _keep_layer(loaded: LoadedModel, text: Tokens, number: int, given: Activatio
 
 
 def _all_fit(loaded: LoadedModel, text: Tokens) -> bool:
-    """Whether all layers of this text take at most half of what is kept of all visitors."""
+    """Whether all layers of this text take at most half of what may be kept, and of memory left."""
     heads = loaded.query_heads + 2 * loaded.key_value_heads
     bytes_needed = 4 * loaded.layers * heads * loaded.head_dim * len(text)
-    return bytes_needed <= stores()["layers"].capacity // 2
+    return bytes_needed <= min(stores()["layers"].capacity, available_bytes()) // 2
 
 
 def _capture(loaded: LoadedModel, text: Tokens, layers: Iterable[int], take: Any) -> None:
