@@ -47,6 +47,7 @@ def difference_from_reference(view: HeadView) -> None:
     if view.difference is None or view.blocks is None:
         return
     found, plan = view.difference, view.blocks
+    choosing = "one query" if plan.scored == 1 else f"{plan.scored} queries"
     st.markdown(
         f"Blocked HSA against the reference at the same reads: output error "
         f"**{found.blocked.error:.1%}** against **{found.reference.error:.1%}**; their weights "
@@ -56,8 +57,8 @@ def difference_from_reference(view: HeadView) -> None:
     )
     st.caption(
         f"Blocks of {plan.block} queries share up to {plan.splats} closed splats and "
-        f"{plan.tokens} far tokens, chosen by {plan.scored} queries of each head in the block "
-        "before. Beside them the reference: the same near keys, and for each query the reads that "
+        f"{plan.tokens} far tokens, chosen by {choosing} of each head in the block before. "
+        "Beside them the reference: the same near keys, and for each query the reads that "
         "its block spent, choosing included, opened for itself and with the tilt. The maps and "
         "all below show blocked HSA."
     )
