@@ -142,6 +142,8 @@ def _checks(pair: PairExplanation, row: RowExplanation, *, blocked: bool) -> Non
         )
     elif not any(member.kind == "splat" for member in row.members):
         said.append("This query left no splat closed.")
+    elif blocked:
+        said.append("Blocks leave out the tilt: a closed splat's tokens share its mass evenly.")
     else:
         said.append(
             f"Negative mass of this row: {abs(row.negative_mass):.2%}, from tilted shares below "
