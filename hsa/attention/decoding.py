@@ -14,56 +14,25 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hsa.attention.block_opening import (
-    LOG2_E,
     KeysByPhrase,
     by_phrase,
     choose,
     choosing_reads,
     own_reads,
     rows_at,
-    tokens_of,
 )
 from hsa.attention.block_plan import SINKS, BlockPlan
 from hsa.attention.block_sums import SplatTable, carry_sums, no_block_sums, routed, splat_table
 from hsa.attention.blocked import BlockedResult, attend_blocks
 from hsa.attention.blocks import into_blocks
 from hsa.attention.closed_splats import closed_splats
+from hsa.attention.decode_answer import Near, Shared, answer_alone, answer_together, tokens_of_each
+from hsa.attention.one_thread import one_thread
 from hsa.attention.own_opening import open_alone
 from hsa.errors import InputError
 from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField
 from hsa.field.routing import Router, router
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all queries of the current block read beyond its own keys and those before it.
-
-    `k` and `v` are of sinks, opened tokens and closed splats, whose means are taken back from
-    the frame. `reads` are those of one query, its share of choosing included.
-
-    Attributes:
-        bias: of a token 0, of a closed splat log n; -∞ where there is none.
-        variance, weight: s² and ½τ of the closed splats.
-    """
-
-    k: Float[Tensor, "G K+M D"]
-    v: Float[Tensor, "G K+M V"]
-    bias: Float[Tensor, "G 1 K+M"]
-    variance: Float[Tensor, "G M D"]
-    weight: Float[Tensor, "G R 1 M"]
-    reads: Float[Tensor, " G"]
-
-    def logits(
-        self, rows: Float[Tensor, "G Rn D"], y: Float[Tensor, "G R n D"]
-    ) -> Float[Tensor, "G Rn K+M"]:
-        """Logits of tokens, log masses of closed splats."""
-        found = torch.baddbmm(self.bias, rows, self.k.mT)
-        flat = y.flatten(1, 2)
-        spread = torch.bmm(flat * flat, self.variance.mT).view(*y.shape[:3], -1)
-        splats = found[..., -spread.shape[-1] :].view(spread.shape)
-        splats.addcmul_(self.weight, spread)
-        return found
 
 
 @dataclass(frozen=True)
@@ -160,9 +129,18 @@ def step(
     Args:
         k, v: of the whole text so far, the n new tokens included.
     """
+    if q.shape[1] == 1 and q.device.type == "cpu":
+        with one_thread():
+            return _step(state, q, k, v)
+    return _step(state, q, k, v)
+
+
+def _step(
+    state: Decoding, q: Float[Tensor, "H n D"], k: Float[Tensor, "G T D"], v: Float[Tensor, "G T V"]
+) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"], Decoding]:
     groups, total, dim = k.shape
     q = (q.float() * state.scaling).view(groups, -1, q.shape[1], dim)
-    y = (q.flatten(1, 2) @ state.inverse.mT).view(q.shape)
+    y = torch.bmm(q.flatten(1, 2), state.inverse.mT).view(q.shape)
     size, first = state.plan.block, total - q.shape[2]
     outputs, reads = [], []
     at = first
@@ -254,85 +232,31 @@ def _answer(
 ) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
     """Outputs of queries begin … end-1, all of the current block."""
     near = max(state.block - 1, 0) * state.plan.block
-    k_near, v_near = k[:, near:end].float(), v[:, near:end].float()
-    later = None
+    own = Near(k[:, near:end].float(), v[:, near:end].float(), None)
     if q.shape[2] > 1:
         number = torch.arange(near, end, device=q.device)
         later = number > torch.arange(begin, end, device=q.device).unsqueeze(1)
         later = torch.zeros(later.shape, device=q.device).masked_fill_(later, -torch.inf)
-    shared = state.shared if state.block >= 2 else None
-    if state.block < 2 or shared is not None:
-        output = _together(shared, q, y, k_near, v_near, later)
-        reads = q.new_zeros(q.shape[:3])
-        if shared is not None:
-            reads = shared.reads.view(-1, 1, 1).expand(q.shape[:3])
+        own = replace(own, later=later)
+    if state.block < 2 or state.shared is not None:
+        output = answer_together(state.shared, q, y, own)
+        read = q.new_zeros(q.shape[0]) if state.shared is None else state.shared.reads
+        reads = read.view(-1, 1, 1).expand(q.shape[:3])
         if state.block < 2 or not any(state.own):
             return output, reads
         chosen = torch.tensor(state.own, device=q.device).view(*q.shape[:2], 1)
-        alone, read = _alone(state, q, y, k, v, k_near, v_near, later)
+        alone, read = _alone(state, q, y, k, v, own)
         return alone.where(chosen.unsqueeze(-1) > 0, output), read.where(chosen > 0, reads)
-    return _alone(state, q, y, k, v, k_near, v_near, later)
-
-
-def _together(
-    shared: Shared | None,
-    q: Float[Tensor, "G R n D"],
-    y: Float[Tensor, "G R n D"],
-    k: Float[Tensor, "G L D"],
-    v: Float[Tensor, "G L V"],
-    later: Float[Tensor, "n L"] | None,
-) -> Float[Tensor, "G R n V"]:
-    """Every query reads near keys and what its block opened: one softmax over all of it.
-
-    Plain products: for a single query fused attention takes half as long again.
-    """
-    rows = q.flatten(1, 2)
-    logits = torch.bmm(rows, k.mT)
-    if later is not None:
-        logits = (logits.view(*q.shape[:3], -1) + later).flatten(1, 2)
-    if shared is None:
-        return torch.bmm(logits.softmax(-1), v).view(*q.shape[:3], -1)
-    weights = torch.cat([logits, shared.logits(rows, y)], -1).softmax(-1)
-    near, far = weights.split([k.shape[1], shared.k.shape[1]], dim=-1)
-    return torch.baddbmm(torch.bmm(near, v), far, shared.v).view(*q.shape[:3], -1)
+    return _alone(state, q, y, k, v, own)
 
 
 def _alone(
-    state: Decoding,
-    q: Float[Tensor, "G R n D"],
-    y: Float[Tensor, "G R n D"],
-    k: Float[Tensor, "G T D"],
-    v: Float[Tensor, "G T V"],
-    k_near: Float[Tensor, "G L D"],
-    v_near: Float[Tensor, "G L V"],
-    later: Float[Tensor, "n L"] | None,
+    state: Decoding, q: Tensor, y: Tensor, k: Tensor, v: Tensor, near: Near
 ) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
-    """Every query opens for itself and gathers what it opened (all heads of the layer)."""
-    table, ordered = state.table, state.sorted
-    assert table is not None and ordered is not None
-    groups, heads, many, _ = q.shape
-    budget = torch.tensor(state.own, device=q.device).view(groups, heads)
-    opening = open_alone(state.field, table, y.unsqueeze(0), budget)
-    opened = opening.opened[0].permute(1, 2, 0, 3)
+    assert state.table is not None and state.sorted is not None
+    budget = torch.tensor(state.own, device=q.device).view(q.shape[:2])
+    opening = open_alone(state.field, state.table, y.unsqueeze(0), budget)
     most = max(int(own_reads(state.field, budget)[1].max()), 1)
-    token, there = tokens_of(opened, table.count[0].long().expand(opened.shape), ordered, most)
-
-    def gathered(kept: Tensor) -> Tensor:
-        return rows_at(kept, token.flatten(0, 1)).float().unflatten(0, (heads, many)).movedim(2, 0)
-
-    there = there.movedim(2, 0)
-    logits = LOG2_E * (q @ k_near[:, None].mT)
-    if later is not None:
-        logits = logits + later
-    far = LOG2_E * (gathered(k) @ q.unsqueeze(-1)).squeeze(-1)
-    far = far.masked_fill(~there, -torch.inf)
-    sinks = LOG2_E * (q @ k[:, None, :SINKS].float().mT)
-    closed = opening.closed[0] & state.plan.closed_answer
-    masses = (LOG2_E * opening.log_mass[0]).masked_fill(~closed, -torch.inf)
-    top = torch.cat([far, sinks, masses, logits], -1).amax(-1, True)
-    weight = [(part - top).exp2() for part in (logits, far, sinks, masses)]
-    total = torch.stack([part.sum(-1) for part in weight]).sum(0).unsqueeze(-1)
-    near = weight[0] @ v_near[:, None] + weight[2] @ v[:, None, :SINKS].float()
-    output = near + (weight[1].unsqueeze(-2) @ gathered(v)).squeeze(-2)
-    output = output + weight[3] @ table.value[0][:, None]
-    return output / total, opening.reads(table.count)[0]
+    count = state.table.count[0].long()
+    opened = tokens_of_each(opening, count, state.sorted, most)
+    return answer_alone(opening, opened, state.table, state.plan.closed_answer, q, k, v, near)

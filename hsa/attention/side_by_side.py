@@ -71,6 +71,7 @@ def _started(workers: int) -> ThreadPoolExecutor:
     ready = threading.Barrier(workers + 1)
 
     def start() -> None:
+        torch.get_num_threads()  # A thread's first question sets it to the common number.
         torch.set_num_threads(1)
         ready.wait()
 
