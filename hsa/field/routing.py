@@ -51,4 +51,7 @@ def route(
         log_density(part, field.position, variance, log_amplitude).argmax(-1)
         for part in x.split(chunk, dim=1)
     ]
-    return torch.cat(parts, dim=1)
+    # A key that is not finite lies nowhere: any Phrase will do, for no index may leave the field.
+    first = phrases.long().argmax(1, keepdim=True)
+    last = first + phrases.sum(1, keepdim=True) - 1
+    return torch.cat(parts, dim=1).clamp(first, last)

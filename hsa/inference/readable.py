@@ -68,7 +68,7 @@ def _span(seen: Tensor, causal: bool, total: int) -> tuple[int, int]:
             at = start + int(wrong.nonzero()[0])
             raise _unknown(f"keys hidden from or shown to query {at} against the order of its text")
     if before > 0 and end < total:
-        raise _unknown("padding between the tokens in the cache and the new ones")
+        raise _unknown("new tokens that do not see themselves")
     return first, end
 
 
