@@ -68,17 +68,23 @@ def attend_blocks(
     own = torch.tensor(own_reads or [0] * groups * heads, device=blocks.k.device).view(
         groups, heads
     )
+    shares, alone = bool((own == 0).any()), bool(own.any())
     outputs, reads, choosing, openings = [], [], [], []
     for first, table in tables(blocks):
-        opening = shared_opening(blocks, first, table)
-        output = answer_together(blocks, first, table, opening)
-        read = opening.reads().unsqueeze(2).repeat(1, 1, heads).float()
-        if bool(own.any()):
+        many = table.count.shape[0]
+        output = blocks.q.new_empty(groups, heads, many * blocks.plan.block, blocks.v.shape[-1])
+        read = blocks.q.new_empty(many, groups, heads)
+        if shares or keep:
+            opening = shared_opening(blocks, first, table)
+            if keep:
+                openings.append(opening)
+            if shares:
+                output = answer_together(blocks, first, table, opening)
+                read = opening.reads().unsqueeze(2).repeat(1, 1, heads).float()
+        if alone:
             answer_alone(blocks, first, table, own, output, read)
         outputs.append(output)
         reads.append(read)
         choosing.append(choosing_reads(table, blocks.plan))
-        if keep:
-            openings.append(opening)
     output = torch.cat(outputs, dim=2)[:, :, : blocks.tokens]
     return BlockedResult(output, torch.cat(reads), torch.cat(choosing), tuple(openings))
