@@ -31,6 +31,8 @@ from tests.inference.tiny import (
 )
 
 TOKENS = 60
+WIDE = replace(PART, chunk=16)
+"""All blocks at once, which takes the most memory."""
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +48,16 @@ def text():
 
 def run(program, text, caplog=None):
     """The last hidden states, with every fallback logged, counted and told alike."""
+    if caplog is not None:
+        caplog.clear()
     told, before = [], (program.ledger.fallbacks, program.ledger.adjustments)
     program.ledger.tell = told.append
     found = pass_through(program.loaded, program, **text)
     kinds = [notice.kind for notice in told]
     assert kinds.count("fallback") == program.ledger.fallbacks - before[0]
     assert kinds.count("adjustment") == program.ledger.adjustments - before[1]
-    assert told == program.ledger.notices[-len(told) :] or len(program.ledger.notices) == 200
+    kept = len(program.ledger.notices) < 200
+    assert not kept or program.ledger.notices[sum(before) :] == told
     if caplog is not None:
         logged = [r for r in caplog.records if r.name == "hsa.inference"]
         assert [r.levelno for r in logged] == [logging.WARNING] * len(told)
@@ -67,23 +72,25 @@ def with_keys(loaded, layer, change):
     return adopt(model, inputs_of("llama", 12))
 
 
-@pytest.mark.parametrize("number", [torch.nan, 1e30, 3e19, torch.inf])
+@pytest.mark.parametrize("number", [torch.nan, torch.inf, 1e30, 3e19])
 def test_keys_that_are_not_finite_or_huge_fall_back_by_head(llama, text, caplog, number) -> None:
-    """Only the first key/value head is broken, so only heads 0 and 1 of that layer fall back."""
+    """The first key/value head of layer 1 is broken; its heads are 0 and 1."""
     loaded, field = llama
     broken = with_keys(loaded, 1, lambda weight: weight[:8].fill_(number))
     field = replace(field, fingerprint=broken.fingerprint)
-    program = HSAProgram(broken, field, plan_of(broken, ALL, 400), guard=TRUSTING)
-    ours = run(program, text, caplog)
-    fell = {(n.layer, n.head) for n in program.ledger.notices if n.kind == "fallback"}
-    assert {(1, 0), (1, 1)} <= fell
-    assert not {(0, head) for head in range(4)} & fell
-    if number == 1e30 or number == 3e19:
-        assert fell == {(1, 0), (1, 1)}
-        assert all("not finite" in n.message for n in program.ledger.notices)
-        assert bool(torch.isfinite(ours).all())
+    whole = HSAProgram(broken, field, plan_of(broken, PART, 16), guard=TRUSTING)
+    run(whole, text, caplog)
+    fell = {(n.layer, n.head) for n in whole.ledger.notices if n.kind == "fallback"}
+    assert {(1, 0), (1, 1)} == {(layer, head) for layer, head in fell if layer == 1}
+    assert not any(layer == 0 for layer, _ in fell)
+    assert all("not finite" in n.message for n in whole.ledger.notices if n.kind == "fallback")
+    only = torch.zeros(3, 4)
+    only[1, :2] = 1
+    ours = run(HSAProgram(broken, field, whole.plan.with_beta(only), guard=TRUSTING), text)
     usual = pass_through(broken, None, **text)
-    torch.testing.assert_close(ours, usual, atol=5e-4, rtol=1e-3, equal_nan=True)
+    torch.testing.assert_close(ours, usual, atol=0, rtol=0, equal_nan=True)
+    full = HSAProgram(broken, field, plan_of(broken, ALL, 400), guard=TRUSTING)
+    torch.testing.assert_close(run(full, text), usual, atol=5e-4, rtol=1e-3, equal_nan=True)
 
 
 @pytest.mark.parametrize("name", ["frame", "position", "log_spread"])
@@ -165,7 +172,7 @@ def limit_between(loaded, field, text):
     """Bytes that standard attention stays under and HSA does not."""
     with LargestMade() as usual:
         pass_through(loaded, None, **text)
-    program = HSAProgram(loaded, field, plan_of(loaded, PART, 16), guard=TRUSTING)
+    program = HSAProgram(loaded, field, plan_of(loaded, WIDE, 16), guard=TRUSTING)
     with LargestMade() as hsa:
         pass_through(loaded, program, **text)
     assert usual.bytes < hsa.bytes
@@ -175,7 +182,7 @@ def limit_between(loaded, field, text):
 def test_out_of_memory_falls_back_and_lowers_beta(llama, text, caplog) -> None:
     loaded, field = llama
     guard = Guard(bound=1e6, patience=1)
-    program = HSAProgram(loaded, field, plan_of(loaded, PART, 16), guard=guard)
+    program = HSAProgram(loaded, field, plan_of(loaded, WIDE, 16), guard=guard)
     with LimitedMemory(limit_between(loaded, field, text)) as memory:
         ours = run(program, text, caplog)
     assert memory.refused == program.ledger.fallbacks == 3
@@ -236,30 +243,6 @@ class NoRouting(TorchDispatchMode):
 def step_without_memory(program, ids):
     with NoRouting():
         return step(program, ids)
-
-
-def test_a_damaged_field_leaves_its_bound_on_checked_queries(llama, text, caplog) -> None:
-    """Splats scattered at random: the layer errs, is told from the others, and is answered."""
-    loaded, field = llama
-    generator = torch.Generator().manual_seed(2)
-    shape = field.heads[1][0].log_spread.shape
-    wild = 6 + torch.randn(shape, generator=generator)
-    frame = torch.diag(3 * torch.rand(shape[1], generator=generator) + 0.1)
-    wrong = damaged(field, 1, log_spread=wild, frame=frame)
-    plan = plan_of(loaded, PART, 16)
-    honest = HSAProgram(loaded, field, plan, guard=TRUSTING)
-    run(honest, text)
-    bound = 1.5 * float(honest.ledger.checked_error().max())
-    program = HSAProgram(loaded, wrong, plan, guard=Guard(bound=bound))
-    run(program, text, caplog)
-    assert program.ledger.fallbacks > 0
-    told = program.ledger.notices[0]
-    assert told.layer == 1
-    assert f"bound {bound:g}" in told.message
-    assert "4 checked queries" in told.message
-    error = program.ledger.checked_error()
-    for notice in program.ledger.notices:
-        assert float(error[notice.layer, notice.head]) > bound
 
 
 def test_repeated_error_gets_more_reads_until_it_is_given_up(llama, text) -> None:
