@@ -72,12 +72,13 @@ class TransitionController:
         lowered, so that it is not raised to the same place again.
 
         Args:
-            guard: when heads fall back; what falls back agrees, so one that trusts all shows
-                HSA's own disagreement.
+            guard: when heads fall back. What falls back agrees, so that HSA's own disagreement
+                shows only if all that is finite is trusted, as it is when left out.
         """
         rise, bound = self.settings.rise, self.settings.bound
         tried = torch.minimum(self.beta + rise, self.held)
         standard = standard_logits(loaded, tokens)
+        guard = guard or Guard(bound=1e6)
         alone = torch.full_like(tried, torch.nan)
         found = agreement(loaded, field, plan.with_beta(tried), tokens, standard, guard)
         kl = float(found.kl_nats.mean())

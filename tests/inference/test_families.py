@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -96,6 +98,23 @@ def test_padding_changes_no_text_at_a_partial_budget(kind, side) -> None:
         torch.testing.assert_close(there, alone, atol=5e-4, rtol=1e-3)
         reads += float(program.ledger.reads.sum())
     assert float(batch.ledger.reads.sum()) == pytest.approx(reads)
+
+
+@pytest.mark.parametrize("own", [0, 400])
+def test_bfloat16_stays_bfloat16(own) -> None:
+    loaded = adopted("llama", torch.bfloat16)
+    inputs = inputs_of("llama", TOKENS)
+    field = field_of(adopted("llama"), inputs)
+    program = HSAProgram(
+        loaded, replace(field, fingerprint=loaded.fingerprint), plan_of(loaded, ALL, own)
+    )
+    ours = pass_through(loaded, program, **inputs)
+    theirs = pass_through_eager(eager_copy(loaded), inputs)
+    assert ours.dtype == torch.bfloat16
+    assert program.ledger.fallbacks == 0
+    exact = pass_through_eager(eager_copy(loaded).float(), inputs)
+    errors = [float((found.float() - exact).norm() / exact.norm()) for found in (ours, theirs)]
+    assert errors[0] < 1.2 * errors[1] < 0.1
 
 
 def test_soft_caps_read_every_key_or_are_refused() -> None:

@@ -226,6 +226,25 @@ def test_a_failure_in_the_middle_of_a_generation_is_caught_up(llama, text, block
         torch.testing.assert_close(torch.cat(found, 1), torch.cat(wanted, 1), atol=5e-4, rtol=1e-3)
 
 
+def test_late_texts_are_cropped_and_reordered(llama, text) -> None:
+    """Beams and drafts while HSA has still to read what it failed on."""
+    loaded, field = llama
+    plan = plan_of(loaded, PART, 16)
+    ids = torch.cat([text["input_ids"], text["input_ids"].flip(1)])
+    for kept in (44, 33, 25):
+        smooth, rough = (with_cache(loaded, field, plan) for _ in range(2))
+        for program, failing in ((smooth, step), (rough, step_without_memory)):
+            step(program, ids[:, :30])
+            failing(program, ids[:, 30:45])
+            program.cache.crop(kept - 45)
+            program.cache.reorder_cache(torch.tensor([1, 1]))
+            step(program, ids[[1, 1], kept:])
+        for one, other in zip(*(p.cache.layers[0].states for p in (smooth, rough)), strict=True):
+            assert one.tokens == other.tokens == TOKENS
+            torch.testing.assert_close(one.scoring, other.scoring)
+            assert torch.equal(one.phrase, other.phrase)
+
+
 def step(program, ids):
     with torch.no_grad(), running(program):
         return program.loaded.model(ids, past_key_values=program.cache, use_cache=True).logits

@@ -129,14 +129,14 @@ def test_beta_rises_while_both_agree_and_falls_on_a_damaged_layer(
     assert first.verdict == second.verdict == "agrees: β raised"
     assert bool((first.after == 0.5).all()) and bool((second.after == 1).all())
     assert 0 < first.kl_nats < second.kl_nats <= 0.03
-    third = controller.observe(smollm2, broken, plan, text, TRUSTING)
+    third = controller.observe(smollm2, broken, plan, text)
     assert third.kl_nats > 0.03
     assert third.verdict.startswith("disagrees: β lowered in layer")
     assert float(third.layer_kl_nats[DAMAGED]) == float(third.layer_kl_nats.nan_to_num(0).max())
     assert float(controller.beta[DAMAGED]) == float(controller.held[DAMAGED]) == 0.5
     lowered = (controller.beta < 1).nonzero().flatten().tolist()
     assert DAMAGED in lowered and len(lowered) <= 2
-    fourth = controller.observe(smollm2, broken, plan, text, TRUSTING)
+    fourth = controller.observe(smollm2, broken, plan, text)
     assert float(fourth.tried[DAMAGED]) == 0.5, "it is not raised to the same place again"
     assert fourth.kl_nats < third.kl_nats
     assert len(controller.history) == 4

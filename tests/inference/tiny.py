@@ -31,8 +31,8 @@ ALL = BlockPlan(block=8, splats=40, tokens=400, scored=4, chunk=3)
 PICTURE = {"image_size": 32, "patch_size": 4, "hidden_act": "gelu"}
 
 
-def adopted(kind: str) -> LoadedModel:
-    model = _built(kind).eval().requires_grad_(False)
+def adopted(kind: str, dtype: torch.dtype = torch.float32) -> LoadedModel:
+    model = _built(kind).eval().requires_grad_(False).to(dtype)
     return adopt(model, inputs_of(kind, 12, seed=5))
 
 
