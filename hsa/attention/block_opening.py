@@ -216,3 +216,10 @@ def tokens_of(
     at = (keys.start.expand_as(count).gather(-1, phrase) + within).where(there, 0)
     order = keys.order.expand(*count.shape[:-1], -1)
     return order.gather(-1, at), there
+
+
+def rows_at(kept: Float[Tensor, "G T F"], at: Int[Tensor, "B G K"]) -> Float[Tensor, "B G K F"]:
+    """Rows `at` of each group."""
+    start = kept.shape[1] * torch.arange(kept.shape[0], device=at.device).unsqueeze(1)
+    rows = kept.flatten(0, 1).index_select(0, (at + start).flatten())
+    return rows.view(*at.shape, kept.shape[-1])

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hsa.attention.block_answer import closed_keys, rows_at
+from hsa.attention.block_answer import closed_keys
 from hsa.attention.block_opening import (
     LOG2_E,
     KeysByPhrase,
@@ -22,6 +22,7 @@ from hsa.attention.block_opening import (
     choosing_reads,
     level_weights,
     own_reads,
+    rows_at,
     tokens_of,
 )
 from hsa.attention.block_plan import SINKS, BlockPlan

@@ -43,7 +43,8 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "attention",
         help="one layer's attention: blocked HSA against the fastest exact one",
         description="Seconds, error and peak memory of blocked HSA in one layer, on queries, "
-        "keys and values of a real text, beside exact attention on the same threads.",
+        "keys and values of a real text, beside exact attention on the same threads. Sizes that are "
+        "left out are those of a plan for each length.",
     )
     parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
     parser.add_argument(
@@ -79,18 +80,17 @@ def run(args: argparse.Namespace) -> int:
     from hsa.models.loading import load
 
     lengths = text_lengths(args.tokens)
-    plan = block_plan(args)
+    plans = {length: block_plan(args, length) for length in lengths}
     texts, fit_texts = read_texts(args.text), read_texts(args.fit_text)
     loaded = load(args.model)
     layer = loaded.layers // 2 if args.layer is None else args.layer
-    _refuse(args, loaded, layer, lengths, plan)
+    _refuse(args, loaded, layer, plans)
     _refuse_seen(texts, fit_texts)
-    measured = list(_rows(args, loaded, layer, lengths, plan, (texts, fit_texts)))
+    measured = list(_rows(args, loaded, layer, plans, (texts, fit_texts)))
     result = {
         "machine": machine(),
         "model": loaded.name,
         "layer": layer,
-        "plan": asdict(plan),
         "texts": [text.name for text in texts],
         "fit_texts": [text.name for text in fit_texts],
         "protocol": PROTOCOL,
@@ -114,30 +114,35 @@ def text_lengths(wish: str) -> list[int]:
         ) from error  # fmt: skip
 
 
-def block_plan(args: argparse.Namespace) -> BlockPlan:
-    """The default plan with what was asked for."""
-    from hsa.attention.block_plan import BlockPlan
+def block_plan(args: argparse.Namespace, length: int) -> BlockPlan:
+    """The plan for a length, with what was asked for."""
+    from dataclasses import replace
+
+    from hsa.evaluation.attention_speed import plan_for
 
     wishes = {name.removesuffix("_read"): getattr(args, name) for name in SIZES}
-    return BlockPlan(**{name: wish for name, wish in wishes.items() if wish is not None})
+    given = {name: wish for name, wish in wishes.items() if wish is not None}
+    return replace(plan_for(length), **given)
 
 
 def _refuse(
-    args: argparse.Namespace, loaded: LoadedModel, layer: int, lengths: list[int], plan: BlockPlan
+    args: argparse.Namespace, loaded: LoadedModel, layer: int, plans: dict[int, BlockPlan]
 ) -> None:
+    longest = max(plans)
     if not loaded.causal:
         raise InputError("Blocked HSA is causal", got=loaded.title, needed="a model that writes",
                          attempt="--model smollm2")  # fmt: skip
     if not 0 <= layer < loaded.layers:
         raise InputError("The model has no such layer", got=layer,
                          needed=f"0 to {loaded.layers - 1}")  # fmt: skip
-    if lengths[0] < 4 * plan.block:
-        raise InputError("Blocked HSA needs far keys", got=f"{lengths[0]} tokens",
-                         needed=f"at least 4 blocks of {plan.block}",
-                         attempt="more --tokens or a smaller --block")  # fmt: skip
-    if lengths[-1] > loaded.max_tokens and not args.fit_text:
-        raise InputError(f"{lengths[-1]:,} tokens are beyond every fitted field",
-                         got="no --fit-text", needed=f"texts of {lengths[-1]:,} tokens to fit on",
+    for length, plan in plans.items():
+        if length < 4 * plan.block:
+            raise InputError("Blocked HSA needs far keys", got=f"{length} tokens",
+                             needed=f"at least 4 blocks of {plan.block}",
+                             attempt="more --tokens or a smaller --block")  # fmt: skip
+    if longest > loaded.max_tokens and not args.fit_text:
+        raise InputError(f"{longest:,} tokens are beyond every fitted field",
+                         got="no --fit-text", needed=f"texts of {longest:,} tokens to fit on",
                          attempt=f"--fit-text, or --tokens {loaded.max_tokens}")  # fmt: skip
     if args.runs < 1:
         raise InputError("--runs is too small", got=args.runs, needed="at least 1")
@@ -155,8 +160,7 @@ def _rows(
     args: argparse.Namespace,
     loaded: LoadedModel,
     layer: int,
-    lengths: list[int],
-    plan: BlockPlan,
+    plans: dict[int, BlockPlan],
     texts: tuple[Sequence[Text], Sequence[Text]],
 ) -> Iterator[SpeedRow]:
     from functools import cache
@@ -167,6 +171,7 @@ def _rows(
     from hsa.evaluation.rotary import rotary_of
     from hsa.fitting.settings import FitSettings
 
+    lengths = list(plans)
     rotary = cache(lambda: rotary_of(loaded))
     within = [length for length in lengths if length <= loaded.max_tokens]
     beyond = lengths[-1] if lengths[-1] > loaded.max_tokens else 0
@@ -200,7 +205,8 @@ def _rows(
     for length in lengths:
         field, name = field_for(length)
         _say(f"Measuring {length:,} tokens")
-        yield speed_row(activation_slice(measured, slice(length)), field, plan, args.runs, name)
+        part = activation_slice(measured, slice(length))
+        yield speed_row(part, field, plans[length], args.runs, name)
 
 
 def _known_field(
@@ -230,13 +236,15 @@ def _say(sentence: str) -> None:
 def _print(result: dict[str, Any], rows: Sequence[SpeedRow]) -> None:
     out = sys.stdout.write
     out(f"{result['model']}, layer {result['layer']}, on {result['machine']}\n")
-    out(", ".join(f"{name} {size}" for name, size in result["plan"].items()) + "\n")
     out(f"{'tokens':>7}{'exact s':>10}{'HSA s':>9}{'speedup':>9}{'error':>9}{'opened only':>13}"
         f"{'window':>9}{'reads':>8}{'peak MB':>9}  field\n")  # fmt: skip
     for row in rows:
         out(f"{row.tokens:>7}{row.sdpa_seconds:>10.3f}{row.hsa_seconds:>9.3f}{row.speedup:>8.2f}x"
             f"{row.error:>9.4f}{row.opened_only_error:>13.4f}{row.window_error:>9.4f}"
             f"{row.reads:>8.0f}{row.hsa_peak_bytes / 1e6:>9.0f}  {row.field}\n")  # fmt: skip
+    for row in rows:
+        sizes = ", ".join(f"{name} {size}" for name, size in row.plan.items())
+        out(f"plan at {row.tokens}: {sizes}\n")
     for row in rows:
         seconds = [f"{name} {value:.3f} s" for name, value in row.baselines.items()]
         skipped = [f"{name} not run: {reason}" for name, reason in row.skipped.items()]
