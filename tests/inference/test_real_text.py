@@ -123,7 +123,7 @@ def test_beta_rises_while_both_agree_and_falls_on_a_damaged_layer(
     smollm2, field, broken, text
 ) -> None:
     plan = run_plan(field, TOKENS, READS, "block")
-    controller = TransitionController(30, TransitionSettings(bound=0.03, rise=0.5, suspects=2))
+    controller = TransitionController(30, TransitionSettings(bound=0.03, rise=0.5, suspects=1))
     first, second = (controller.observe(smollm2, field, plan, text) for _ in range(2))
     assert controller.history == [first, second]
     assert first.verdict == second.verdict == "agrees: β raised"
@@ -132,10 +132,9 @@ def test_beta_rises_while_both_agree_and_falls_on_a_damaged_layer(
     third = controller.observe(smollm2, broken, plan, text)
     assert third.kl_nats > 0.03
     assert third.verdict.startswith("disagrees: β lowered in layer")
-    assert float(third.layer_kl_nats[DAMAGED]) == float(third.layer_kl_nats.nan_to_num(0).max())
+    assert float(third.layer_kl_nats[DAMAGED]) > 0.03
     assert float(controller.beta[DAMAGED]) == float(controller.held[DAMAGED]) == 0.5
-    lowered = (controller.beta < 1).nonzero().flatten().tolist()
-    assert DAMAGED in lowered and len(lowered) <= 2
+    assert (controller.beta < 1).nonzero().flatten().tolist() == [DAMAGED]
     fourth = controller.observe(smollm2, broken, plan, text)
     assert float(fourth.tried[DAMAGED]) == 0.5, "it is not raised to the same place again"
     assert fourth.kl_nats < third.kl_nats
