@@ -31,12 +31,6 @@ from tests.models.conftest import build, save_tokenizer, words
 TOKENS = 50
 
 
-@pytest.fixture(scope="module")
-def llama():
-    loaded = adopted("llama")
-    return loaded, field_of(loaded, inputs_of("llama", TOKENS, batch=3))
-
-
 def answers(llama, **programs):
     """What each program answers to the calls of one standard forward pass, by layer."""
     loaded, field = llama
