@@ -120,6 +120,7 @@ def test_a_cache_is_reset_and_used_again(model, longest) -> None:
     ids = repeating(loaded)
     first = under(program, inputs=ids.flip(1), **SEARCHES["greedy"])
     program.cache.reset()
+    assert all(layer.states is None for layer in program.cache.layers)
     second = under(program, inputs=ids, **SEARCHES["greedy"])
     fresh = under(with_cache(loaded, field, plan, longest), inputs=ids, **SEARCHES["greedy"])
     assert torch.equal(second, fresh)
