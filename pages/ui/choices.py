@@ -23,6 +23,7 @@ N = TypeVar("N", bound=str)
 Way = Literal["field", "per_head", "per_query", "uniform"]
 Scale = Literal["linear", "gamma", "log"]
 Measure = Literal["weight", "contribution"]
+Opening = Literal["query", "block"]
 
 _RESTORED = "choices-restored"
 _NOTICES = "choices-notices"
@@ -123,6 +124,9 @@ HIDE_FIRST: Choice[bool] = Choice(
 MEASURE: Choice[Measure] = Choice(
     "measure", "weight", _one_of(*get_args(Measure)), ", ".join(get_args(Measure))
 )
+OPENING: Choice[Opening] = Choice(
+    "opening", "query", _one_of(*get_args(Opening)), ", ".join(get_args(Opening))
+)
 CELL: Choice[tuple[int, int] | None] = Choice(
     "cell", None, _pair, "two positions, query,key",
     lambda cell: "" if cell is None else f"{cell[0]},{cell[1]}",
@@ -133,6 +137,7 @@ FROM: Choice[int | None] = Choice(
 
 ALL: tuple[Choice[Any], ...] = (
     MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
+    OPENING,
 )  # fmt: skip
 
 
