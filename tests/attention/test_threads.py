@@ -25,7 +25,7 @@ def test_results_come_in_order(two_threads: None) -> None:
         time.sleep(0.01 * (number % 3))
         return number
 
-    assert list(side_by_side(late, range(20))) == list(range(20))
+    assert side_by_side(late, range(20)) == list(range(20))
 
 
 def test_workers_use_one_thread_each_and_no_gradients(two_threads: None) -> None:
@@ -49,21 +49,53 @@ def test_an_error_is_told_and_the_pool_goes_on(two_threads: None) -> None:
         return number
 
     with pytest.raises(ValueError, match="five"):
-        list(side_by_side(fails, range(20)))
-    assert list(side_by_side(fails, range(3))) == [0, 1, 2]
+        side_by_side(fails, range(20))
+    assert side_by_side(fails, range(3)) == [0, 1, 2]
 
 
-def test_no_more_than_two_items_a_worker_are_under_way(two_threads: None) -> None:
-    taken = 0
+def test_no_more_items_than_workers_are_there_at_once(two_threads: None) -> None:
+    there, most, counting = 0, 0, threading.Lock()
 
     def items():
-        nonlocal taken
+        nonlocal there, most
         for number in range(40):
-            taken += 1
+            with counting:
+                there += 1
+                most = max(most, there)
             yield number
 
-    results = side_by_side(lambda number: number, items())
-    assert next(results) == 0 and taken <= 5
+    def work(number: int) -> int:
+        nonlocal there
+        time.sleep(0.001)
+        with counting:
+            there -= 1
+        return number
+
+    assert side_by_side(work, items()) == list(range(40))
+    assert most == 2
+
+
+def test_an_item_that_cannot_be_made_is_told(two_threads: None) -> None:
+    def items():
+        yield 1
+        raise KeyError("no second")
+
+    with pytest.raises(KeyError, match="no second"):
+        side_by_side(lambda number: number, items())
+
+
+def test_two_callers_at_once(two_threads: None) -> None:
+    found = {}
+
+    def call(name: int) -> None:
+        found[name] = side_by_side(lambda number: number * name, range(50))
+
+    callers = [threading.Thread(target=call, args=(name,)) for name in (1, 2, 3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert found == {name: [number * name for number in range(50)] for name in (1, 2, 3)}
 
 
 def test_one_thread_is_given_back(two_threads: None) -> None:
