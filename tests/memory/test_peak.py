@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import subprocess
 import sys
 import threading
@@ -21,10 +22,11 @@ MEGABYTE = 1_000_000
 
 
 def hold(megabytes: int, seconds: float = 0.05) -> None:
-    """Touch so much memory, in one piece that the allocator gives back, and let it go."""
-    piece = torch.ones(megabytes * MEGABYTE // 4)
-    time.sleep(seconds)
-    del piece
+    """Touch so much memory, and let it go: the system's own, for a heap may have it lying about."""
+    with mmap.mmap(-1, megabytes * MEGABYTE) as piece:
+        for page in range(0, len(piece), mmap.PAGESIZE):
+            piece[page] = 1
+        time.sleep(seconds)
 
 
 @pytest.fixture
