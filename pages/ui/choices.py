@@ -13,6 +13,8 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 
 import streamlit as st
 
+from hsa.hyperparameter import bounds
+from hsa.inference.writing import Writing
 from pages.ui import long_texts
 from pages.ui.plain import plain, sendable
 from pages.ui.samples import SAMPLES, sample_text
@@ -23,6 +25,8 @@ N = TypeVar("N", bound=str)
 Way = Literal["field", "per_head", "per_query", "uniform"]
 Scale = Literal["linear", "gamma", "log"]
 Measure = Literal["weight", "contribution"]
+Opening = Literal["query", "block", "mixed"]
+View = Literal["continue", "chat"]
 
 _RESTORED = "choices-restored"
 _NOTICES = "choices-notices"
@@ -99,6 +103,23 @@ def _pair(text: str) -> tuple[int, int]:
     return whole(query), whole(key)
 
 
+def _bounded(name: str) -> tuple[Callable[[str], float], str]:
+    allowed = bounds(Writing)[name]
+
+    def read(text: str) -> float:
+        if not allowed.low <= float(text) <= allowed.high:
+            raise ValueError(text)
+        return float(text)
+
+    return read, f"a number from {allowed.low:g} to {allowed.high:g}"
+
+
+def _layer_betas(text: str) -> tuple[tuple[int, float], ...]:
+    pairs = (pair.split(":") for pair in text.split(","))
+    read, _ = _bounded("beta")
+    return tuple(sorted({_whole(0, 10_000)(layer): read(beta) for layer, beta in pairs}.items()))
+
+
 MOST_READS = 1_000_000
 
 MODEL: Choice[str] = Choice("model", "smollm2", _name, "a model's name, hub id or folder")
@@ -130,9 +151,27 @@ CELL: Choice[tuple[int, int] | None] = Choice(
 FROM: Choice[int | None] = Choice(
     "from", None, _whole(0, 1_000_000), "the first position to show in the maps"
 )
+VIEW: Choice[View] = Choice("view", "continue", _one_of(*get_args(View)), ", ".join(get_args(View)))
+NEW: Choice[int] = Choice("new", Writing.most, _whole(1, 512), "a whole number from 1 to 512")
+TEMPERATURE: Choice[float] = Choice(
+    "temperature", Writing.temperature, *_bounded("temperature"), "{:g}".format
+)
+SEED: Choice[int] = Choice("seed", Writing.seed, _whole(0, 2**31 - 1), "a whole number from 0")
+EVERYTHING: Choice[int | None] = Choice(
+    "everything", None, _whole(1, MOST_READS), f"a whole number from 1 to {MOST_READS:,}"
+)
+OPENING: Choice[Opening] = Choice(
+    "opening", "query", _one_of(*get_args(Opening)), ", ".join(get_args(Opening))
+)
+BETA: Choice[float] = Choice("beta", Writing.beta, *_bounded("beta"), "{:g}".format)
+LAYER_BETA: Choice[tuple[tuple[int, float], ...]] = Choice(
+    "layer_beta", (), _layer_betas, "layers and their β, 3:0.5,7:0",
+    lambda pairs: ",".join(f"{layer}:{beta:g}" for layer, beta in pairs),
+)  # fmt: skip
 
 ALL: tuple[Choice[Any], ...] = (
     MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
+    VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENING, BETA, LAYER_BETA,
 )  # fmt: skip
 
 

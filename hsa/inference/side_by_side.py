@@ -1,0 +1,115 @@
+"""One prompt continued by standard attention and by HSA, token about token."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from hsa.field.model_field import ModelField
+from hsa.inference.hsa_program import HSAProgram
+from hsa.inference.plan import read_everything, run_plan
+from hsa.inference.stoppable import StoppableProgram, Stopped, never
+from hsa.inference.text_agreement import MOST_MEASURED, TextAgreement, text_agreement
+from hsa.inference.write import Written, write
+from hsa.inference.writing import Writing
+from hsa.models.loaded import LoadedModel
+from hsa.models.tokenization import tokens_of_ids
+
+Stage = Literal["not begun", "writing", "measuring", "done"]
+
+
+@dataclass
+class Lane:
+    """One of the two continuations; `written` grows while it runs."""
+
+    program: HSAProgram
+    written: list[Written] = dataclasses.field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All that was written so far."""
+        return self.written[-1].text if self.written else ""
+
+
+class SideBySide:
+    """Both continuations of a prompt, and how far they agree; watched while `run` goes on.
+
+    The two take turns, a token each, so that neither is timed while the other computes and
+    whatever else the machine does falls on both. Nothing is shared with another visitor's run
+    but model and field.
+
+    Attributes:
+        agreement: on the prompt and what HSA wrote; None until it is measured, and for texts
+            of more than MOST_MEASURED tokens unless `measure` is asked for.
+    """
+
+    def __init__(
+        self, loaded: LoadedModel, field: ModelField, ids: Sequence[int], asked: Writing
+    ) -> None:
+        self.loaded, self.field, self.ids, self.asked = loaded, field, tuple(ids), asked
+        tokens = len(self.ids) + asked.most
+        plan = run_plan(field, tokens, asked.everything, asked.opening)
+        self.plan = plan.with_beta(torch.tensor(asked.betas(field.layers)))
+        usual = read_everything(loaded.layers, loaded.query_heads)
+        self.standard = Lane(StoppableProgram(loaded, field, usual))
+        self.ours = Lane(StoppableProgram(loaded, field, self.plan))
+        self.stage: Stage = "not begun"
+        self.stopped = False
+        self.agreement: TextAgreement | None = None
+
+    def run(
+        self, stopped: Callable[[], bool] = never, abandoned: Callable[[], bool] = never
+    ) -> None:
+        """Write, then measure; a run that was stopped is measured on what it wrote.
+
+        Args:
+            stopped: asked before every layer; True ends the writing.
+            abandoned: True when nobody waits for the measurement either.
+        """
+        self.stage = "writing"
+        try:
+            for _ in self._write(stopped):
+                pass
+        except Stopped:
+            pass
+        # The caches are of no use any more.
+        self.standard.program.cache = self.ours.program.cache = None
+        self.stopped = stopped()
+        if not abandoned() and self.length <= MOST_MEASURED:
+            self.stage = "measuring"
+            self.measure()
+        self.stage = "done"
+
+    @property
+    def length(self) -> int:
+        """Tokens of the prompt and of what HSA wrote."""
+        return len(self.ids) + len(self.ours.written)
+
+    def measure(self) -> None:
+        """Agreement on the prompt and what HSA wrote."""
+        ids = [*self.ids, *(written.token for written in self.ours.written)]
+        tokens = tokens_of_ids(self.loaded.tokenizer, ids)
+        self.agreement = text_agreement(self.loaded, self.field, self.plan, tokens, len(self.ids))
+
+    def _write(self, stopped: Callable[[], bool]) -> Iterator[None]:
+        going: list[tuple[Lane, Iterator[Written]]] = []
+        for lane in (self.standard, self.ours):
+            assert isinstance(lane.program, StoppableProgram)
+            lane.program.stopped = stopped
+            generator = torch.Generator().manual_seed(self.asked.seed)
+            going.append(
+                (lane, write(lane.program, self.ids, self.asked.most, self.asked.temperature,
+                             generator, stopped))
+            )  # fmt: skip
+        while going:
+            for lane, writer in tuple(going):
+                written = next(writer, None)
+                if written is None:
+                    going.remove((lane, writer))
+                else:
+                    lane.written.append(written)
+                    yield
