@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
+from pages.ui import preload
 from pages.ui.store import Store
 from pages.ui.waiting import Progress
 
@@ -67,7 +68,9 @@ def model(name: str, progress: Progress) -> LoadedModel:
     def make() -> LoadedModel:
         from hsa.models.loading import load
 
-        return load(name, progress=progress)
+        loaded = load(name, progress=progress)
+        preload.settle()
+        return loaded
 
     return _stores()["models"].get(name, make)
 
