@@ -75,7 +75,7 @@ def transition_figure(history: Sequence[Observation], bound: float) -> go.Figure
         col=1,
     )
     highest = max([bound, *(seen.kl_nats for seen in history)])
-    figure.update_yaxes(title="mean KL, nats", range=[0, 1.25 * highest], row=1, col=1)
+    figure.update_yaxes(title="mean KL, nats", range=[-0.08 * highest, 1.3 * highest], row=1, col=1)
     figure.update_yaxes(title="layer", row=2, col=1)
     figure.update_xaxes(dtick=1, range=[0.5, max(len(turns), 4) + 0.5])
     figure.update_xaxes(title="turn", row=2, col=1)

@@ -76,11 +76,11 @@ class SideBySide:
                 pass
         except Stopped:
             pass
-        # The caches are of no use any more.
-        self.standard.program.cache = self.ours.program.cache = None
+        finally:
+            # They hold every key and value, and are of no use any more.
+            self.standard.program.cache = self.ours.program.cache = None
         self.stopped = stopped()
         if not abandoned() and self.length <= MOST_MEASURED:
-            self.stage = "measuring"
             self.measure()
         self.stage = "done"
 
@@ -91,9 +91,15 @@ class SideBySide:
 
     def measure(self) -> None:
         """Agreement on the prompt and what HSA wrote."""
-        ids = [*self.ids, *(written.token for written in self.ours.written)]
-        tokens = tokens_of_ids(self.loaded.tokenizer, ids)
-        self.agreement = text_agreement(self.loaded, self.field, self.plan, tokens, len(self.ids))
+        self.stage = "measuring"
+        try:
+            ids = [*self.ids, *(written.token for written in self.ours.written)]
+            tokens = tokens_of_ids(self.loaded.tokenizer, ids)
+            self.agreement = text_agreement(
+                self.loaded, self.field, self.plan, tokens, len(self.ids)
+            )
+        finally:
+            self.stage = "done"
 
     def _write(self, stopped: Callable[[], bool]) -> Iterator[None]:
         going: list[tuple[Lane, Iterator[Written]]] = []

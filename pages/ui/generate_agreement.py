@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.ui.generate_lanes import METRIC
 from pages.ui.generate_notices import notices
 from pages.ui.token_text import coloured_tokens
 
@@ -26,15 +27,17 @@ def agreement(found: TextAgreement) -> None:
     if means is None:
         st.info("A text of one token predicts nothing that could be compared.")
         return
-    places = st.columns(4)
-    places[0].metric("Mean KL", f"{means.kl_nats:.4f} nats")
-    places[1].metric(
-        "Same likeliest token", f"{means.top_share:.1%}", help="Share of the tokens at which both "
-        "attentions would write the same token at temperature 0.",
-    )  # fmt: skip
-    places[2].metric("Cost under HSA", f"{means.nats:.3f} nats", help="Mean −log p per token.")
-    places[3].metric("Cost under standard", f"{means.standard_nats:.3f} nats",
-                     help="Mean −log p per token.")  # fmt: skip
+    with st.container(horizontal=True):
+        st.metric("Mean KL", f"{means.kl_nats:.4f} nats", width=METRIC)
+        st.metric(
+            "Same likeliest token",
+            f"{means.top_share:.1%}",
+            width=METRIC,
+            help="Share of the tokens at which both would write the same at temperature 0.",
+        )
+        cost = "Mean −log p of the tokens that stand there."
+        st.metric("Cost under HSA", f"{means.nats:.3f} nats", width=METRIC, help=cost)
+        st.metric("Under standard", f"{means.standard_nats:.3f} nats", width=METRIC, help=cost)
     notices(found.fallbacks, found.notices, "in this measurement")
     coloured_tokens(found, key="generate-tokens")
     st.plotly_chart(

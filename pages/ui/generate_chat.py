@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import engine, generate_job
+from hsa.models.catalog import CATALOG
+from pages.ui import engine
 from pages.ui.generate_controls import drawing_controls, writing
+from pages.ui.generate_job import Place
 from pages.ui.generate_notices import notices
 from pages.ui.generate_transition import transition, transition_settings
-from pages.ui.plain import sendable
+from pages.ui.plain import plain, sendable
 
 if TYPE_CHECKING:
     from hsa.inference.chat import Chat, Turn
     from hsa.models.loaded import LoadedModel
 
 CHAT = "generate-chat"
+PLACE = Place("chat")
 
 
 def chat(loaded: LoadedModel, ready: engine.ReadyField) -> None:
@@ -26,34 +29,41 @@ def chat(loaded: LoadedModel, ready: engine.ReadyField) -> None:
     if not loaded.tokenizer.chat_template:
         st.info("This model has no chat template. Continue a prompt instead.")
         return
+    if loaded.name in CATALOG:
+        st.caption(
+            plain(
+                f"{loaded.title} was tuned to answer questions, but it is small and its weights "
+                "are quantised to 4 bits: it errs and repeats itself under standard attention too."
+            )
+        )
     drawing_controls()
     settings = transition_settings()
     key = (loaded.fingerprint, ready.identity)
     kept = st.session_state.get(CHAT)
     if kept is None or kept[0] != key:
-        generate_job.end()
+        PLACE.end()
         kept = st.session_state[CHAT] = (key, Chat(loaded, ready.field, settings))
     talk: Chat = kept[1]
 
     def anew() -> None:
-        generate_job.end()
+        PLACE.end()
         st.session_state[CHAT] = (key, Chat(loaded, ready.field, settings))
 
     def asked() -> None:
         question = sendable(st.session_state["generate-question"]).strip()
-        if question and not generate_job.live():
+        if question and not PLACE.live:
             how = writing()
-            generate_job.start(lambda job: talk.answer(question, how, job.stopped, job.abandoned))
+            PLACE.start(lambda job: talk.answer(question, how, job.stopped, job.abandoned))
 
     left, right = st.columns([3, 2], gap="large")
     with left:
-        generate_job.watched(lambda: _conversation(talk))
-        generate_job.outcome()
+        PLACE.watch(lambda: _conversation(talk))
+        PLACE.outcome()
         st.chat_input(
             "Ask something",
             key="generate-question",
             on_submit=asked,
-            disabled=generate_job.live(),
+            disabled=PLACE.live,
         )
         st.button("New conversation", key="generate-reset", on_click=anew)
     with right:
@@ -75,9 +85,10 @@ def _conversation(talk: Chat) -> None:
         with st.chat_message("assistant"):
             written = tuple(talk.written)
             st.text(written[-1].text if written else "…")
-    generate_job.stop_button()
     if talk.stage == "observing":
         st.caption("The controller tries more HSA on this conversation …")
+    else:
+        PLACE.stop_button()
 
 
 def _turn(number: int, turn: Turn) -> None:

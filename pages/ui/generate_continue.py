@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, engine, generate_job, inputs
-from pages.ui.background import Job
+from pages.ui import choices, engine, inputs
 from pages.ui.generate_agreement import agreement
 from pages.ui.generate_controls import drawing_controls, reads_and_beta, writing
+from pages.ui.generate_job import Place
 from pages.ui.generate_lanes import lanes
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hsa.models.loaded import LoadedModel
 
 RUN = "generate-run"
+PLACE = Place("continue")
 
 
 def continued(loaded: LoadedModel, ready: engine.ReadyField) -> None:
@@ -42,14 +43,14 @@ def continued(loaded: LoadedModel, ready: engine.ReadyField) -> None:
         from hsa.inference.side_by_side import SideBySide
 
         st.session_state.pop(RUN, None)
-        generate_job.end()
+        PLACE.end()
         try:
             run = SideBySide(loaded, ready.field, tokens.ids, writing())
         except HSAError as refusal:
             st.session_state[RUN] = (asked, refusal)
             return
         st.session_state[RUN] = (asked, run)
-        generate_job.start(lambda job: run.run(job.stopped, job.abandoned))
+        PLACE.start(lambda job: run.run(job.stopped, job.abandoned))
 
     kept = st.session_state.get(RUN)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -79,28 +80,30 @@ def _outcome(prompt: str, run: SideBySide | Exception) -> None:
         _progress(run)
         lanes(run, prompt)
 
-    generate_job.watched(show)
-    generate_job.outcome()
+    if not PLACE.failed or run.standard.written:
+        PLACE.watch(show)
+    PLACE.outcome()
     if run.agreement is not None:
         agreement(run.agreement)
-    elif not generate_job.live() and run.stage == "done":
+    elif not PLACE.live and run.stage == "done":
         _offer(run)
 
 
 def _progress(run: SideBySide) -> None:
-    job = generate_job.current()
-    if job is None:
+    if PLACE.job is None:
         return
-    if not job.live:
-        if job.shared:
+    if not PLACE.live:
+        if run.stage == "not begun":
+            st.info("Stopped before its turn came.")
+        if PLACE.job.shared:
             st.caption("Another text was written on this server meanwhile: both were slower.")
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        generate_job.stop_button()
+    if run.stage in ("not begun", "writing"):
+        PLACE.stop_button()
     done = len(run.standard.written) + len(run.ours.written)
     sentence = {
         "not begun": "Starting",
-        "writing": "Reading the prompt" if not done else "Writing",
+        "writing": "Writing, a token each in turn" if done else "Reading the prompt",
         "measuring": "Comparing both on the text",
         "done": "Done",
     }[run.stage]
@@ -110,16 +113,13 @@ def _progress(run: SideBySide) -> None:
 def _offer(run: SideBySide) -> None:
     from hsa.inference.text_agreement import MOST_MEASURED
 
-    def measure(_: Job) -> None:
-        run.measure()
-
     if run.length > MOST_MEASURED:
         st.info(
-            f"The text has {run.length:,} tokens. Comparing both on it holds the predictions of "
-            "each over the whole vocabulary, and takes a while."
+            f"The text has {run.length:,} tokens. To compare both on it takes a while, and holds "
+            "the predictions of each over the whole vocabulary in memory."
         )
     st.button(
         "Compare both on this text",
         key="generate-measure",
-        on_click=lambda: generate_job.start(measure),
+        on_click=lambda: PLACE.start(lambda job: run.measure()),
     )

@@ -101,7 +101,8 @@ def reads_and_beta(loaded: LoadedModel, tokens: int) -> None:
             LIMITS["beta"].low,
             LIMITS["beta"].high,
             step=0.05,
-            help="output = (1 − β)·standard + β·HSA. At 0 every head attends as it was trained to.",
+            help="output = (1 − β)·standard + β·HSA. At 0 every head attends as it was trained to. "
+            "Between 0 and 1 both are computed, and the reads shown are HSA's alone.",
             **choices.BETA.widget(),
         )
     changed = len(choices.LAYER_BETA.value)

@@ -1,4 +1,4 @@
-"""The visitor's one piece of work in the background, and watching it."""
+"""A visitor's work in the background, and watching it from a page."""
 
 from __future__ import annotations
 
@@ -10,78 +10,77 @@ from hsa.errors import HSAError
 from pages.ui import refusals
 from pages.ui.background import AT_ONCE, Job
 
-JOB = "generate-job"
 POLL_SECONDS = 0.35
+_NAMES = ("continue", "chat")
 
 
-def start(work: Callable[[Job], None]) -> None:
-    """Begin in place of whatever ran before."""
-    end()
-    st.session_state[JOB] = Job(work)
+class Place:
+    """One view's work; a visitor has at most one going on over all views."""
 
+    def __init__(self, name: str) -> None:
+        assert name in _NAMES
+        self._key = f"generate-job-{name}"
 
-def end() -> None:
-    """Leave what is running, if anything is."""
-    running = current()
-    if running is not None:
-        running.abandon()
-    st.session_state.pop(JOB, None)
+    @property
+    def job(self) -> Job | None:
+        """The work, running or ended."""
+        return st.session_state.get(self._key)
 
+    @property
+    def live(self) -> bool:
+        """Whether it still runs."""
+        return self.job is not None and self.job.live
 
-def current() -> Job | None:
-    """The visitor's work, running or ended."""
-    return st.session_state.get(JOB)
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error, which `outcome` shows."""
+        return self.job is not None and not self.job.live and self.job.error is not None
 
+    def start(self, work: Callable[[Job], None]) -> None:
+        """Begin, in place of whatever this visitor had running."""
+        self.end()
+        st.session_state[self._key] = Job(work)
 
-def live() -> bool:
-    """Whether it still runs."""
-    running = current()
-    return running is not None and running.live
+    def end(self) -> None:
+        """Leave what is running, here or in the other view."""
+        for name in _NAMES:
+            running = st.session_state.get(f"generate-job-{name}")
+            if running is not None:
+                running.abandon()
+        st.session_state.pop(self._key, None)
 
+    def watch(self, show: Callable[[], None]) -> None:
+        """Show, again and again while the work runs, and the whole page once it has ended."""
+        was_live = self.live
 
-def watched(show: Callable[[], None]) -> None:
-    """Show, again and again while the work runs, and once more when it has ended.
-
-    `show` sees only what the worker has filled; its own buttons do not rerun the whole page.
-    """
-
-    def look() -> None:
-        running = current()
-        if running is not None:
-            running.look()
-            if was_live and not running.live:
+        def look() -> None:
+            if self.job is not None:
+                self.job.look()
+            if was_live and not self.live:
                 st.rerun()
-        show()
+            show()
 
-    was_live = live()
-    st.fragment(look, run_every=POLL_SECONDS if was_live else None)()
+        st.fragment(look, run_every=POLL_SECONDS if was_live else None)()
 
-
-def stop_button() -> None:
-    """Stops the writing at once; shown only while something runs."""
-    running = current()
-    if running is None or not running.live:
-        return
-    st.button(
-        "Stop",
-        key="generate-stop",
-        on_click=running.stop,
-        disabled=running.stopped(),
-        icon=None,
-    )
-    if running.ahead:
-        st.info(
-            f"Waiting: {AT_ONCE} visitors' texts are written at once on this server, and "
-            f"{running.ahead} {'is' if running.ahead == 1 else 'are'} before yours."
+    def stop_button(self) -> None:
+        """Stops the writing; says so where the work still waits for its turn."""
+        if self.job is None or not self.live:
+            return
+        st.button(
+            "Stop", key=f"{self._key}-stop", on_click=self.job.stop, disabled=self.job.stopped()
         )
+        if self.job.ahead:
+            st.info(
+                f"Waiting for its turn: this server writes {AT_ONCE} texts at once, and "
+                f"{self.job.ahead} must end before this one begins."
+            )
 
-
-def outcome() -> None:
-    """Say what went wrong, if anything did."""
-    running = current()
-    if running is None or running.live or running.error is None:
-        return
-    if isinstance(running.error, HSAError):
-        refusals.show(running.error)
-    else:
-        raise running.error
+    def outcome(self) -> None:
+        """Say what went wrong, if anything did."""
+        if self.job is None or not self.failed:
+            return
+        error = self.job.error
+        if isinstance(error, HSAError):
+            refusals.show(error)
+        elif error is not None:
+            raise error

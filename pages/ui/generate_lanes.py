@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui.generate_notices import notices
+from pages.ui.plain import plain
 
 if TYPE_CHECKING:
     from hsa.inference.side_by_side import Lane, SideBySide
     from hsa.inference.speed import Speed
 
-TAIL = 400
+METRIC = 190
+TAIL = 160
+"""Characters of the prompt's end that are shown above what was written."""
 
 
 def lanes(run: SideBySide, prompt: str) -> None:
@@ -24,16 +27,31 @@ def lanes(run: SideBySide, prompt: str) -> None:
         _lane("HSA", run, run.ours, prompt)
         ledger = run.ours.program.ledger
         notices(ledger.fallbacks, tuple(ledger.notices), "while this was written")
+    if run.stage == "done":
+        _compared(run)
+
+
+def _compared(run: SideBySide) -> None:
+    from hsa.inference.speed import times_as_long
+
+    times = times_as_long(run.standard.written, run.ours.written)
+    if times is None:
+        return
+    if times > 1:
+        st.caption(
+            f"HSA took {times:.1f} times as long per token: at this length, choosing what to "
+            "read takes longer than reading the keys that it leaves out."
+        )
+    else:
+        st.caption(f"Standard attention took {1 / times:.1f} times as long per token.")
 
 
 def _lane(title: str, run: SideBySide, lane: Lane, prompt: str) -> None:
     from hsa.inference.speed import speed
 
     st.subheader(title, anchor=False)
-    with st.container(border=True, height=260, autoscroll=True):
-        st.caption("The prompt ends:" if len(prompt) > TAIL else "The prompt:")
-        st.text(("…" if len(prompt) > TAIL else "") + prompt[-TAIL:])
-        st.caption("goes on:")
+    with st.container(border=True, height=240, autoscroll=True):
+        st.caption(plain(("… " if len(prompt) > TAIL else "") + prompt[-TAIL:].strip()))
         st.text(lane.text or "…")
     took = speed(lane.written)
     st.caption(_count(run, lane))
@@ -51,30 +69,33 @@ def _count(run: SideBySide, lane: Lane) -> str:
 
 def numbers(took: Speed) -> None:
     """Seconds and reads of what was written."""
-    first, second = st.columns(2)
-    later = took.seconds is not None
-    first.metric(
-        "Tokens per second",
-        f"{took.per_second:.1f}" if later else "–",
-        help="One over the median time of a token after the first. The two attentions take "
-        "turns, a token each, so that neither is timed while the other computes.",
-    )
-    second.metric(
-        "First token",
-        f"{took.first_seconds:.2f} s",
-        help="It carries the reading of the whole prompt. "
-        f"There a query read {took.prompt_reads:.1f} of {took.prompt_keys:.1f} keys, on average.",
-    )
-    first.metric(
-        "Milliseconds per token",
-        f"{1000 * took.seconds:.0f}" if took.seconds is not None else "–",
-        help="Median after the first token.",
-    )
-    second.metric(
-        "Read per token",
-        f"{took.reads:.1f} of {took.keys:.1f}"
-        if took.reads is not None and took.keys is not None
-        else "–",
-        help="Near keys, splats and opened tokens, mean over layers, heads and tokens written, "
-        "against the keys that standard attention reads there.",
-    )
+    with st.container(horizontal=True):
+        st.metric(
+            "Tokens per second",
+            "–" if took.per_second is None else f"{took.per_second:.1f}",
+            width=METRIC,
+            help="One over the median time of a token after the first. The two attentions take "
+            "turns, a token each, so that neither is timed while the other computes.",
+        )
+        st.metric(
+            "Read per token",
+            f"{took.reads:.1f} of {took.keys:.1f}"
+            if took.reads is not None and took.keys is not None
+            else "–",
+            width=METRIC,
+            help="Near keys, splats and opened tokens, mean over layers, heads and tokens "
+            "written, against the keys that standard attention reads there.",
+        )
+        st.metric(
+            "Milliseconds per token",
+            f"{1000 * took.seconds:.0f}" if took.seconds is not None else "–",
+            width=METRIC,
+            help="Median after the first token.",
+        )
+        st.metric(
+            "First token",
+            f"{took.first_seconds:.2f} s",
+            width=METRIC,
+            help="It carries the reading of the whole prompt. There a query read "
+            f"{took.prompt_reads:.1f} of {took.prompt_keys:.1f} keys, on average.",
+        )

@@ -12,8 +12,6 @@ from pages.ui.plain import plain
 if TYPE_CHECKING:
     from hsa.inference.ledger import Notice
 
-FIRST = 3
-
 
 def notices(fallbacks: int, told: Sequence[Notice], where: str) -> None:
     """How often standard attention answered in place of HSA, and why.
@@ -23,16 +21,13 @@ def notices(fallbacks: int, told: Sequence[Notice], where: str) -> None:
     """
     if not told:
         return
-    lines = [
-        f"**{fallbacks:,} {'time' if fallbacks == 1 else 'times'} standard attention answered in "
-        f"place of HSA** {plain(where)}."
-    ]
-    lines += [f"- {plain(_line(notice))}" for notice in told[:FIRST]]
-    if len(told) > FIRST:
-        lines.append(f"- and {len(told) - FIRST:,} more, listed below")
-    st.warning("\n".join(lines))
-    if len(told) > FIRST:
-        with st.expander("Every notice"):
+    often = "once" if fallbacks == 1 else f"{fallbacks:,} times"
+    st.warning(
+        f"**Standard attention answered in place of HSA {often}** {plain(where)}, one head of one "
+        f"layer at a time: {plain(_line(told[0]))}{'.' if len(told) == 1 else ', and others.'}"
+    )
+    if len(told) > 1:
+        with st.expander(f"All {len(told):,} notices"):
             st.dataframe(
                 [
                     {"kind": n.kind, "layer": n.layer, "head": n.head, "message": n.message}

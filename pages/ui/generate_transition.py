@@ -67,6 +67,7 @@ def transition(talk: Chat) -> None:
     )
     if not history:
         return
+    st.markdown(f"**Turn {len(history)}** {plain(history[-1].verdict)}")
     st.plotly_chart(
         transition_figure(history, bound),
         key="chat-transition",
