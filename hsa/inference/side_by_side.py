@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from hsa.field.model_field import ModelField
-from hsa.inference.hsa_program import HSAProgram
+from hsa.inference.ledger import Ledger
 from hsa.inference.plan import read_everything, run_plan
 from hsa.inference.stoppable import StoppableProgram, Stopped, never
 from hsa.inference.text_agreement import MOST_MEASURED, TextAgreement, text_agreement
@@ -24,9 +24,9 @@ Stage = Literal["not begun", "writing", "measuring", "done"]
 
 @dataclass
 class Lane:
-    """One of the two continuations; `written` grows while it runs."""
+    """One of the two continuations; `written` and `ledger` grow while it runs."""
 
-    program: HSAProgram
+    ledger: Ledger
     written: list[Written] = dataclasses.field(default_factory=list)
 
     @property
@@ -55,8 +55,9 @@ class SideBySide:
         plan = run_plan(field, tokens, asked.everything, asked.opening)
         self.plan = plan.with_beta(torch.tensor(asked.betas(field.layers)))
         usual = read_everything(loaded.layers, loaded.query_heads)
-        self.standard = Lane(StoppableProgram(loaded, field, usual))
-        self.ours = Lane(StoppableProgram(loaded, field, self.plan))
+        programs = [StoppableProgram(loaded, field, plan) for plan in (usual, self.plan)]
+        self._programs: list[StoppableProgram] = programs
+        self.standard, self.ours = (Lane(program.ledger) for program in programs)
         self.stage: Stage = "not begun"
         self.stopped = False
         self.agreement: TextAgreement | None = None
@@ -77,8 +78,8 @@ class SideBySide:
         except Stopped:
             pass
         finally:
-            # They hold every key and value, and are of no use any more.
-            self.standard.program.cache = self.ours.program.cache = None
+            # With their caches of every key and value, they are of no use any more.
+            self._programs = []
         self.stopped = stopped()
         if not abandoned() and self.length <= MOST_MEASURED:
             self.measure()
@@ -103,14 +104,11 @@ class SideBySide:
 
     def _write(self, stopped: Callable[[], bool]) -> Iterator[None]:
         going: list[tuple[Lane, Iterator[Written]]] = []
-        for lane in (self.standard, self.ours):
-            assert isinstance(lane.program, StoppableProgram)
-            lane.program.stopped = stopped
+        for lane, program in zip((self.standard, self.ours), self._programs, strict=True):
+            program.stopped = stopped
             generator = torch.Generator().manual_seed(self.asked.seed)
-            going.append(
-                (lane, write(lane.program, self.ids, self.asked.most, self.asked.temperature,
-                             generator, stopped))
-            )  # fmt: skip
+            most, temperature = self.asked.most, self.asked.temperature
+            going.append((lane, write(program, self.ids, most, temperature, generator, stopped)))
         while going:
             for lane, writer in tuple(going):
                 written = next(writer, None)

@@ -78,7 +78,8 @@ def _outcome(prompt: str, run: SideBySide | Exception) -> None:
 
     def show() -> None:
         _progress(run)
-        lanes(run, prompt)
+        if PLACE.live or run.stage != "not begun":
+            lanes(run, prompt)
 
     if not PLACE.failed or run.standard.written:
         PLACE.watch(show)

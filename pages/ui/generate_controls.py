@@ -105,9 +105,8 @@ def reads_and_beta(loaded: LoadedModel, tokens: int) -> None:
             "Between 0 and 1 both are computed, and the reads shown are HSA's alone.",
             **choices.BETA.widget(),
         )
-    changed = len(choices.LAYER_BETA.value)
-    title = f"β per layer: {changed} changed" if changed else "β per layer: all the same"
-    with st.expander(title):
+    # A label of its own for every state would close it whenever a layer is changed.
+    with st.expander("β per layer", expanded=bool(choices.LAYER_BETA.value)):
         _layer_map(loaded.layers)
 
 
@@ -138,6 +137,12 @@ def _layer_map(layers: int) -> None:
         st.session_state[EDITOR] = st.session_state.get(EDITOR, 0) + 1
         choices.LAYER_BETA.choose(())
 
+    changed = len(choices.LAYER_BETA.value)
+    st.caption(
+        f"{changed} of {layers} layers differ from the slider."
+        if changed
+        else "Every layer follows the slider. Change a β in the table to set that layer apart."
+    )
     table, figure = st.columns([1, 2])
     with table:
         st.data_editor(

@@ -25,7 +25,7 @@ def lanes(run: SideBySide, prompt: str) -> None:
         _lane("Standard attention", run, run.standard, prompt)
     with right:
         _lane("HSA", run, run.ours, prompt)
-        ledger = run.ours.program.ledger
+        ledger = run.ours.ledger
         notices(ledger.fallbacks, tuple(ledger.notices), "while this was written")
     if run.stage == "done":
         _compared(run)
@@ -79,7 +79,7 @@ def numbers(took: Speed) -> None:
         )
         st.metric(
             "Read per token",
-            f"{took.reads:.1f} of {took.keys:.1f}"
+            f"{_short(took.reads)} of {_short(took.keys)}"
             if took.reads is not None and took.keys is not None
             else "–",
             width=METRIC,
@@ -99,3 +99,7 @@ def numbers(took: Speed) -> None:
             help="It carries the reading of the whole prompt. There a query read "
             f"{took.prompt_reads:.1f} of {took.prompt_keys:.1f} keys, on average.",
         )
+
+
+def _short(count: float) -> str:
+    return f"{count:.1f}" if count < 100 else f"{count:,.0f}"

@@ -23,8 +23,8 @@ def notices(fallbacks: int, told: Sequence[Notice], where: str) -> None:
         return
     often = "once" if fallbacks == 1 else f"{fallbacks:,} times"
     st.warning(
-        f"**Standard attention answered in place of HSA {often}** {plain(where)}, one head of one "
-        f"layer at a time: {plain(_line(told[0]))}{'.' if len(told) == 1 else ', and others.'}"
+        f"**Standard attention answered in place of HSA {often}** {plain(where)}: "
+        f"{plain(_line(told[0]))}{'.' if len(told) == 1 else ', and others.'}"
     )
     if len(told) > 1:
         with st.expander(f"All {len(told):,} notices"):
