@@ -11,6 +11,7 @@ from pages.ui.compare_cell import explanation
 from pages.ui.compare_downloads import downloads
 from pages.ui.compare_head import heading, pick_head, short_text_notes
 from pages.ui.compare_maps import keep_cell_sound, maps, pick_cell
+from pages.ui.compare_opening import difference_from_reference, pick_opening
 from pages.ui.compare_pairs import strongest_pairs
 from pages.ui.compare_view import HeadView, head_view, pick_window
 from pages.ui.frame import frame
@@ -23,10 +24,12 @@ page = frame("Compare a head", "Where does HSA differ from standard attention in
 def main(asked: Case) -> None:
     """The head chosen, its maps, and the weight of one cell taken apart."""
     layer, head = pick_head(asked)
+    pick_opening(asked)
     first = pick_window(asked)
     with refusals(), waiting() as progress:
         view = head_view(asked, layer, head, first, progress)
     heading(view)
+    difference_from_reference(view)
     short_text_notes(view)
     keep_cell_sound(view)
     comparison(view)

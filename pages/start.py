@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, inputs
+from pages.ui import choices, cost, inputs
 from pages.ui.case import Case, case
 from pages.ui.frame import frame
 from pages.ui.plain import plain
@@ -41,6 +41,7 @@ def main(asked: Case) -> None:
     if grid is None:
         with waiting() as progress:
             grid = asked.head_grid(progress)
+    cost.current().read(grid.everything_read, grid.visible_keys, grid.tokens)
     _summary(grid)
     _grid(grid)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hsa.attention.block_opening import LOG2_E, SharedOpening, choose, level_weights
+from hsa.attention.block_opening import LOG2_E, SharedOpening, choose, rows_at
 from hsa.attention.block_plan import SINKS
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks, block_part
+from hsa.attention.closed_splats import closed_splats
 
 
 def shared_opening(blocks: Blocks, first: int, table: SplatTable) -> SharedOpening:
@@ -50,27 +51,18 @@ def answer_together(
     later = later.masked_fill(position > position.unsqueeze(1), -torch.inf)
     logits.unflatten(1, (heads, size))[..., :size] += later
 
-    keys, sums = closed_keys(table, opening, level_weights(field, 0.5 * field.temper))
-    wide = torch.cat([LOG2_E * y, LOG2_E * y * y], -1)
-    masses = torch.bmm(wide.flatten(0, 2), keys.mT).view(many * groups, heads * size, -1)
+    closed = closed_splats(field, table, opening, plan.closed_answer)
+    masses = (LOG2_E * closed.log_mass(y)).view(many * groups, heads * size, -1)
     there = _there(blocks, first, opening).flatten(0, 1).unsqueeze(1)
     logits.masked_fill_(~there, -torch.inf)
-    shut = (opening.splat_there & plan.closed_answer).flatten(0, 1).unsqueeze(1)
-    masses.masked_fill_(~shut, -torch.inf)
     top = torch.maximum(logits.amax(-1, True), masses.amax(-1, True)).detach()
     weights, shares = logits.sub_(top).exp2_(), masses.sub_(top).exp2_()
     there = there.mT.to(v.dtype)
     # The last column sums the weights: cheaper than a product with it alone.
-    output = torch.baddbmm(torch.bmm(weights, torch.cat([v * there, there], -1)), shares, sums)
-    output = output[..., :-1] / output[..., -1:]
+    output = torch.bmm(weights, torch.cat([v * there, there], -1))
+    splats = torch.bmm(shares, closed.value.flatten(0, 1))
+    output = (output[..., :-1] + splats) / (output[..., -1:] + shares.sum(-1, True))
     return output.view(many, groups, heads, size, -1).movedim(0, 2).flatten(2, 3)
-
-
-def rows_at(kept: Float[Tensor, "G T F"], at: Int[Tensor, "B G K"]) -> Float[Tensor, "B G K F"]:
-    """Rows `at` of each group."""
-    start = kept.shape[1] * torch.arange(kept.shape[0], device=at.device).unsqueeze(1)
-    rows = kept.flatten(0, 1).index_select(0, (at + start).flatten())
-    return rows.view(*at.shape, kept.shape[-1])
 
 
 def _there(blocks: Blocks, first: int, opening: SharedOpening) -> Bool[Tensor, "B G n"]:
@@ -87,25 +79,3 @@ def _there(blocks: Blocks, first: int, opening: SharedOpening) -> Bool[Tensor, "
         ],
         dim=2,
     )
-
-
-def closed_keys(
-    table: SplatTable, opening: SharedOpening, temper: Float[Tensor, "G R N"]
-) -> tuple[Float[Tensor, "BGR M 2D"], Float[Tensor, "BG M V+1"]]:
-    """Closed splats as keys (x̄, ½τs²) of queries (y, y²), and n·v̄ beside n; 0 for padding."""
-    many = opening.splat.shape[0]
-    heads = temper.shape[1]
-    at = opening.splat.flatten(0, 1).unsqueeze(0)
-
-    def gathered(of_splat: Tensor) -> Tensor:
-        return rows_at(of_splat.flatten(0, 1), at).squeeze(0)
-
-    mean, variance, value = (gathered(t) for t in (table.mean, table.variance, table.value))
-    index = opening.splat.unsqueeze(2).expand(-1, -1, heads, -1)
-    weight = temper.expand(many, -1, -1, -1).gather(3, index).flatten(0, 1).unsqueeze(-1)
-    keys = torch.cat(
-        [mean.unsqueeze(1).expand(-1, heads, -1, -1), variance.unsqueeze(1) * weight], dim=-1
-    )
-    count = table.count.gather(2, opening.splat).where(opening.splat_there, 0.0)
-    count = count.flatten(0, 1).unsqueeze(2)
-    return keys.flatten(0, 1), torch.cat([value * count, count], -1)

@@ -52,10 +52,14 @@ class KeysByPhrase:
 
 def by_phrase(phrase: Int[Tensor, "G T"], splats: int) -> KeysByPhrase:
     """Sort keys by their Phrase's row; row `splats` (in no splat) comes last."""
-    count = torch.zeros(phrase.shape[0], splats + 1, dtype=torch.int64, device=phrase.device)
+    groups, tokens = phrase.shape
+    count = torch.zeros(groups, splats + 1, dtype=torch.int64, device=phrase.device)
     count.scatter_add_(1, phrase, torch.ones_like(phrase))
+    # One row of 32-bit numbers is sorted by radix, eight times as fast as rows of 64.
+    group = torch.arange(groups, device=phrase.device).unsqueeze(1)
+    place = (phrase + (splats + 1) * group).to(torch.int32).flatten().sort(stable=True).indices
     return KeysByPhrase(
-        order=phrase.argsort(dim=1, stable=True),
+        order=place.view(groups, tokens) - tokens * group,
         start=(count.cumsum(1) - count)[:, :splats],
     )
 
@@ -216,3 +220,9 @@ def tokens_of(
     at = (keys.start.expand_as(count).gather(-1, phrase) + within).where(there, 0)
     order = keys.order.expand(*count.shape[:-1], -1)
     return order.gather(-1, at), there
+
+
+def rows_at(kept: Float[Tensor, "G T F"], at: Int[Tensor, "B G K"]) -> Float[Tensor, "B G K F"]:
+    """Rows `at` of each group, which need not lie beside the next one's."""
+    parts = [torch.nn.functional.embedding(at[:, g], rows) for g, rows in enumerate(kept)]
+    return torch.stack(parts, dim=1)

@@ -10,47 +10,46 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from hsa.attention.block_answer import closed_keys, rows_at
 from hsa.attention.block_opening import (
     LOG2_E,
     KeysByPhrase,
     by_phrase,
     choose,
     choosing_reads,
-    level_weights,
     own_reads,
+    rows_at,
     tokens_of,
 )
 from hsa.attention.block_plan import SINKS, BlockPlan
 from hsa.attention.block_sums import SplatTable, carry_sums, no_block_sums, routed, splat_table
 from hsa.attention.blocked import BlockedResult, attend_blocks
 from hsa.attention.blocks import into_blocks
+from hsa.attention.closed_splats import ClosedSplats, closed_splats
+from hsa.attention.fused import fused, merged, where_any
 from hsa.attention.own_opening import open_alone
+from hsa.attention.side_by_side import on_cores
 from hsa.errors import InputError
-from hsa.field.frame import keys_into_frame, queries_into_frame
+from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField
-from hsa.field.routing import route
+from hsa.field.routing import Router, router
 
 
 @dataclass(frozen=True)
 class Shared:
     """What all queries of the current block read beyond its own keys and those before it.
 
-    `keys` are sinks and opened tokens, `splats` closed splats as keys of (y, y²); the values
-    carry a last column that sums weights, zero where nothing is there. `reads` are those of
-    one query, its share of choosing included.
+    `k` and `v` are of sinks and opened tokens, with `mask` -∞ where there is none. `reads` are
+    those of one query, its share of choosing included.
     """
 
-    keys: Float[Tensor, "G K D"]
-    values: Float[Tensor, "G K V+1"]
-    splats: Float[Tensor, "G R M 2D"]
-    sums: Float[Tensor, "G M V+1"]
+    k: Float[Tensor, "1 G K D"]
+    v: Float[Tensor, "1 G K V"]
+    mask: Float[Tensor, "1 G 1 K"]
+    closed: ClosedSplats
     reads: Float[Tensor, " G"]
-    key_there: Bool[Tensor, "G 1 K"]
-    splat_there: Bool[Tensor, "G 1 M"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class Decoding:
     """One layer of one text after `tokens` tokens.
 
     Attributes:
+        inverse: of the frames, which brings queries into them; `phrase_of` routes keys.
         own: far reads of each query of a head that opens for itself; 0 where it shares.
         scoring: scaled queries and queries in the frame that choose for the next block, of
             each block begun; `plan.scored` of a whole one.
@@ -68,6 +68,8 @@ class Decoding:
     field: LayerField
     plan: BlockPlan
     scaling: float
+    inverse: Float[Tensor, "G D D"]
+    phrase_of: Router
     own: tuple[int, ...]
     tokens: int
     scoring: tuple[Float[Tensor, "2 G R S D"], ...]
@@ -100,9 +102,11 @@ def begin(
     field: LayerField, plan: BlockPlan, scaling: float, own: tuple[int, ...], value_dim: int
 ) -> Decoding:
     """The state of an empty text."""
+    inverse = torch.linalg.inv(field.frame.double()).float()
     return Decoding(
-        field, plan, scaling, own, 0, (), field.parent.new_zeros(field.groups, 0), -1,
-        no_block_sums(field, value_dim), None, None, None,
+        field, plan, scaling, inverse, router(field), own, 0, (),
+        field.parent.new_zeros(field.groups, 0), -1, no_block_sums(field, value_dim),
+        None, None, None,
     )  # fmt: skip
 
 
@@ -144,7 +148,7 @@ def step(
     """
     groups, total, dim = k.shape
     q = (q.float() * state.scaling).view(groups, -1, q.shape[1], dim)
-    y = queries_into_frame(state.field.frame, q, 1.0)
+    y = (q.flatten(1, 2) @ state.inverse.mT).view(q.shape)
     size, first = state.plan.block, total - q.shape[2]
     outputs, reads = [], []
     at = first
@@ -162,11 +166,13 @@ def step(
 
 def _remember(state: Decoding, q: Tensor, y: Tensor, begin: int, end: int) -> Decoding:
     stride = state.plan.block // state.plan.scored
-    number = torch.arange(begin, end, device=q.device)
-    chosen = torch.stack([q, y])[:, :, :, (number + 1) % stride == 0]
+    chosen = [at for at in range(end - begin) if (begin + at + 1) % stride == 0]
+    if not chosen:
+        return replace(state, tokens=end)
+    scoring = torch.stack([q[:, :, chosen], y[:, :, chosen]])
     begun = state.scoring[: begin // state.plan.block]
     own = state.scoring[len(begun) :]
-    return replace(state, tokens=end, scoring=(*begun, torch.cat([*own, chosen], dim=3)))
+    return replace(state, tokens=end, scoring=(*begun, torch.cat([*own, scoring], dim=3)))
 
 
 def _enter(state: Decoding, block: int, k: Tensor, v: Tensor) -> Decoding:
@@ -184,7 +190,7 @@ def _enter(state: Decoding, block: int, k: Tensor, v: Tensor) -> Decoding:
         part = slice(known, min(far, known + 4096))
         x = keys_into_frame(field.frame, k[:, part])
         if phrase.shape[1] < part.stop:
-            row = route(x, field)
+            row = state.phrase_of(x)
             number = torch.arange(part.start, part.stop, device=k.device)
             row = row.masked_fill(number < SINKS, field.position.shape[1])
             phrase = torch.cat([phrase, row[:, phrase.shape[1] - part.start :]], dim=1)
@@ -211,18 +217,15 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
     logits[..., :size] = logits[..., :size].masked_fill(later, -torch.inf)
     opening = choose(field, table, ordered, y.unsqueeze(0), logits.logsumexp(-1).unsqueeze(0), plan)
 
-    there = opening.token_there[0].float().unsqueeze(2)
-    one = torch.nn.functional.pad(there, (0, 0, SINKS, 0), value=1.0)
-
     def read(kept: Tensor) -> Tensor:
-        return torch.cat([kept[:, :SINKS], rows_at(kept, opening.token)[0]], dim=1).float()
+        return torch.cat([kept[:, :SINKS], rows_at(kept, opening.token)[0]], dim=1).float()[None]
 
-    splats, sums = closed_keys(table, opening, level_weights(field, 0.5 * field.temper))
+    there = torch.nn.functional.pad(opening.token_there, (SINKS, 0), value=True)
+    mask = torch.zeros(there.shape, device=k.device).masked_fill_(~there, -torch.inf)
     shared = Shared(
-        LOG2_E * read(k), torch.cat([read(v) * one, one], -1),
-        splats.unflatten(0, field.temper.shape[:2]), sums,
+        read(k), read(v), mask.unsqueeze(2),
+        closed_splats(field, table, opening, plan.closed_answer),
         opening.reads()[0] + choosing_reads(table, plan)[0],
-        one.mT > 0, (opening.splat_there[0] & plan.closed_answer).unsqueeze(1),
     )  # fmt: skip
     return replace(state, table=table, sorted=ordered, shared=shared)
 
@@ -231,51 +234,71 @@ def _answer(
     state: Decoding, q: Tensor, y: Tensor, k: Tensor, v: Tensor, begin: int, end: int
 ) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
     """Outputs of queries begin … end-1, all of the current block."""
-    groups, heads, many, _ = q.shape
     near = max(state.block - 1, 0) * state.plan.block
-    number = torch.arange(near, end, device=q.device)
-    later = number > torch.arange(begin, end, device=q.device).unsqueeze(1)
-    rows = q.flatten(1, 2)
-    logits = (LOG2_E * (rows @ k[:, near:end].float().mT)).unflatten(1, (heads, many))
-    logits = logits.masked_fill(later, -torch.inf).flatten(1, 2)
-    own_v = torch.nn.functional.pad(v[:, near:end].float(), (0, 1), value=1.0)
-    if state.block < 2:
-        output = (logits - logits.amax(-1, True)).exp2() @ own_v
-        return _divided(output, heads), output.new_zeros(groups, heads, many)
-    if state.shared is None:
-        return _alone(state, q, y, k, v, logits.unflatten(1, (heads, many)), own_v)
-    output, reads = _together(state.shared, rows, y, logits, own_v)
-    if any(state.own):
-        chosen = torch.tensor(state.own, device=q.device).view(groups, heads, 1)
-        alone, read = _alone(state, q, y, k, v, logits.unflatten(1, (heads, many)), own_v)
-        output = alone.where(chosen.unsqueeze(-1) > 0, output)
-        reads = read.where(chosen > 0, reads)
-    return output, reads
+    k_near, v_near = k[:, near:end].float(), v[:, near:end].float()
+    later = None
+    if q.shape[2] > 1:
+        number = torch.arange(near, end, device=q.device)
+        later = number > torch.arange(begin, end, device=q.device).unsqueeze(1)
+        later = torch.zeros(later.shape, device=q.device).masked_fill_(later, -torch.inf)
+    shared = state.shared if state.block >= 2 else None
+    if state.block < 2 or shared is not None:
+        together = _together_fused if _can_fuse(q, k, v, state.field.position) else _together
+        output = together(shared, q, y, k_near, v_near, later)
+        reads = q.new_zeros(q.shape[:3])
+        if shared is not None:
+            reads = shared.reads.view(-1, 1, 1).expand(q.shape[:3])
+        if state.block < 2 or not any(state.own):
+            return output, reads
+        chosen = torch.tensor(state.own, device=q.device).view(*q.shape[:2], 1)
+        alone, read = _alone(state, q, y, k, v, k_near, v_near, later)
+        return alone.where(chosen.unsqueeze(-1) > 0, output), read.where(chosen > 0, reads)
+    return _alone(state, q, y, k, v, k_near, v_near, later)
+
+
+def _can_fuse(*tensors: Tensor) -> bool:
+    return on_cores(*tensors) and tensors[1].shape[-1] == tensors[2].shape[-1]
 
 
 def _together(
-    shared: Shared,
-    rows: Float[Tensor, "G Rn D"],
+    shared: Shared | None,
+    q: Float[Tensor, "G R n D"],
     y: Float[Tensor, "G R n D"],
-    logits: Float[Tensor, "G Rn L"],
-    own_v: Float[Tensor, "G L V+1"],
-) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
-    """Every query reads what its block opened."""
-    heads, many = y.shape[1:3]
-    wide = LOG2_E * torch.cat([y, y * y], dim=-1)
-    masses = (wide @ shared.splats.mT).flatten(1, 2).masked_fill(~shared.splat_there, -torch.inf)
-    opened = (rows @ shared.keys.mT).masked_fill(~shared.key_there, -torch.inf)
-    top = torch.stack([part.amax(-1, True) for part in (logits, opened, masses)]).amax(0)
-    output = (
-        (logits - top).exp2() @ own_v
-        + (opened - top).exp2() @ shared.values
-        + (masses - top).exp2() @ shared.sums
-    )
-    return _divided(output, heads), shared.reads.view(-1, 1, 1).expand(-1, heads, many)
+    k: Float[Tensor, "G L D"],
+    v: Float[Tensor, "G L V"],
+    later: Float[Tensor, "n L"] | None,
+) -> Float[Tensor, "G R n V"]:
+    """Every query reads near keys and what its block opened: one softmax over all of it."""
+    logits = q @ k[:, None].mT
+    parts = [logits if later is None else logits + later]
+    values = [v]
+    if shared is not None:
+        parts.append(q @ shared.k[0, :, None].mT + shared.mask[0].unsqueeze(1))
+        parts.append(shared.closed.log_mass(y.unsqueeze(0))[0])
+        values += [shared.v[0], shared.closed.value[0]]
+    weights = torch.cat(parts, -1).softmax(-1)
+    return weights @ torch.cat(values, 1)[:, None]
 
 
-def _divided(output: Float[Tensor, "G Rn V+1"], heads: int) -> Float[Tensor, "G R n V"]:
-    return (output[..., :-1] / output[..., -1:]).unflatten(1, (heads, -1))
+def _together_fused(
+    shared: Shared | None,
+    q: Float[Tensor, "G R n D"],
+    y: Float[Tensor, "G R n D"],
+    k: Float[Tensor, "G L D"],
+    v: Float[Tensor, "G L V"],
+    later: Float[Tensor, "n L"] | None,
+) -> Float[Tensor, "G R n V"]:
+    """The same by fused attention."""
+    rows = q.flatten(1, 2)[None]
+    mask = None if later is None else later.repeat(q.shape[1], 1)[None, None]
+    parts = [fused(rows, k[None], v[None], mask)]
+    if shared is not None:
+        closed, y = shared.closed, y.unsqueeze(0)
+        parts.append(fused(rows, shared.k, shared.v, shared.mask))
+        mask = closed.log_weight(y).flatten(2, 3)
+        part = fused(y.flatten(2, 3), closed.mean, closed.value, mask)
+        parts.append(where_any(part, closed.log_count > -torch.inf))
+    return merged(parts).view(*q.shape[:3], -1)
 
 
 def _alone(
@@ -284,8 +307,9 @@ def _alone(
     y: Float[Tensor, "G R n D"],
     k: Float[Tensor, "G T D"],
     v: Float[Tensor, "G T V"],
-    logits: Float[Tensor, "G R n L"],
-    own_v: Float[Tensor, "G L V+1"],
+    k_near: Float[Tensor, "G L D"],
+    v_near: Float[Tensor, "G L V"],
+    later: Float[Tensor, "n L"] | None,
 ) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
     """Every query opens for itself and gathers what it opened (all heads of the layer)."""
     table, ordered = state.table, state.sorted
@@ -296,14 +320,14 @@ def _alone(
     opened = opening.opened[0].permute(1, 2, 0, 3)
     most = max(int(own_reads(state.field, budget)[1].max()), 1)
     token, there = tokens_of(opened, table.count[0].long().expand(opened.shape), ordered, most)
-    start = k.shape[1] * torch.arange(groups, device=k.device).view(1, 1, -1, 1)
-    at = (token + start).movedim(2, 0).flatten()
-    shape = (groups, heads, many, -1)
 
     def gathered(kept: Tensor) -> Tensor:
-        return kept.flatten(0, 1).index_select(0, at).float().view(*shape[:3], -1, kept.shape[2])
+        return rows_at(kept, token.flatten(0, 1)).float().unflatten(0, (heads, many)).movedim(2, 0)
 
     there = there.movedim(2, 0)
+    logits = LOG2_E * (q @ k_near[:, None].mT)
+    if later is not None:
+        logits = logits + later
     far = LOG2_E * (gathered(k) @ q.unsqueeze(-1)).squeeze(-1)
     far = far.masked_fill(~there, -torch.inf)
     sinks = LOG2_E * (q @ k[:, None, :SINKS].float().mT)
@@ -312,7 +336,7 @@ def _alone(
     top = torch.cat([far, sinks, masses, logits], -1).amax(-1, True)
     weight = [(part - top).exp2() for part in (logits, far, sinks, masses)]
     total = torch.stack([part.sum(-1) for part in weight]).sum(0).unsqueeze(-1)
-    near = weight[0] @ own_v[:, None, :, :-1] + weight[2] @ v[:, None, :SINKS].float()
+    near = weight[0] @ v_near[:, None] + weight[2] @ v[:, None, :SINKS].float()
     output = near + (weight[1].unsqueeze(-2) @ gathered(v)).squeeze(-2)
     output = output + weight[3] @ table.value[0][:, None]
     return output / total, opening.reads(table.count)[0]

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hsa.activations import Activations
+from hsa.attention.fits import check_rows
 from hsa.attention.near import NearKeys
 from hsa.attention.opening import Opening, Openings, StopRule, open_splats
 from hsa.attention.result import BlockCut, HSAResult
@@ -140,11 +141,15 @@ def attend(
     Args:
         field: the layer's field, or `field.group(...)` with matching activations for one head.
         spending: reads per query head, and the error at which a query stops, if any.
+
+    Raises:
+        InputError: a layer that this field cannot read, or more rows than memory holds.
     """
     layer = into_layer(activations, field, near)
     tokens = activations.k.shape[1]
     if queries is None:
         queries = torch.arange(tokens, device=activations.k.device)
+    check_rows(layer, queries.numel())
     heads = layer.y.shape[1]
     output = layer.v.new_zeros(layer.v.shape[0], heads, tokens, layer.v.shape[-1])
     cuts = []
@@ -153,7 +158,7 @@ def attend(
         given = answer(view, opening, exact, field.temper, field.tilt)
         where = view.block.queries
         output[:, :, where] = given.output.unflatten(1, (heads, -1))
-        cuts.append(_block_cut(view, opening, exact, given))
+        cuts.append(block_cut(view, opening, exact, given))
     return HSAResult(
         layer=activations.layer,
         near=layer.near,
@@ -165,9 +170,11 @@ def attend(
     )
 
 
-def _block_cut(
+def block_cut(
     view: BlockView, opening: Opening, exact: Bool[Tensor, "G B"], given: Answer
 ) -> BlockCut:
+    """What a block's rows did, without the tokens that they read."""
+
     def rows(tensor: Tensor) -> Tensor:
         return tensor.unflatten(1, (view.heads, -1))
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from hsa.attention.effective import CutRows, cut_rows
 from hsa.attention.result import HSAResult
 from hsa.attention.views import FramedLayer
+from hsa.memory.needed import check_fits, dense_bytes
 
 TOP = 10
 """k of the top-k overlap."""
@@ -125,6 +126,16 @@ class HeadComparison:
     raised: Bool[Tensor, " Q"]
     negative_mass: Float[Tensor, " Q"]
 
+    @property
+    def everything_read(self) -> float:
+        """Splats, far and near tokens per query, mean over the queries."""
+        return float((self.reads + self.near_keys).float().mean())
+
+    @property
+    def keys_seen(self) -> float:
+        """Keys that standard attention reads per query, mean over the queries."""
+        return float(self.visible_keys.float().mean())
+
     def maps(self, measure: Measure, keys: slice = slice(None)) -> tuple[Tensor, Tensor, Tensor]:
         """Standard, HSA and HSA - standard over some of the keys.
 
@@ -161,7 +172,14 @@ def compare_head(
     Args:
         layer: what `result` was computed from.
         head: counted within the result.
+
+    Raises:
+        InputError: more rows than memory holds.
     """
+    rows_asked = result.queries.numel() if queries is None else len(queries)
+    tokens = layer.k.shape[1]
+    needed = dense_bytes(rows_asked, tokens)
+    check_fits(needed, f"Two maps of {rows_asked:,} × {tokens:,} weights", "a shorter text")
     blocks = [_compared(cut) for cut in cut_rows(result, layer, head, queries)]
     order = torch.cat([block["place"] for block in blocks]).argsort()
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hsa.activations import Activations
 from hsa.attention.baselines import opened_read, softmax_over
+from hsa.attention.fits import check_rows
 from hsa.attention.near import NearKeys
 from hsa.attention.opening import Opening
 from hsa.attention.reference import Answer, answer, choose_cut
@@ -93,6 +94,11 @@ class HeadGrid:
         return (1 - self.error).clamp_min(0)
 
     @property
+    def everything_read(self) -> float:
+        """Splats, far and near tokens per query, mean over all heads."""
+        return float(self.reads.mean()) + self.near_keys
+
+    @property
     def layers(self) -> int:
         return self.error.shape[0]
 
@@ -140,6 +146,7 @@ def layer_scores(
     tokens = activations.tokens
     queries = grid_queries(tokens, activations.causal) if queries is None else queries
     layer = into_layer(activations, field)
+    check_rows(layer, queries.numel())
     heads = layer.y.shape[1]
     reads, stop_error = spending.per_group(heads)
     parts = [

@@ -9,10 +9,17 @@ from torch import Tensor
 
 from hsa.attention.block_plan import SINKS
 from hsa.field.model_field import ModelField
-from hsa.inference.agreement import agreement, compared, nats, standard_logits
+from hsa.inference.agreement import (
+    agreement,
+    compared,
+    compared_copies,
+    nats,
+    standard_logits,
+)
 from hsa.inference.guard import Guard
-from hsa.inference.plan import RunPlan
+from hsa.inference.plan import RunPlan, blocked_shape
 from hsa.models.capture import forward_logits
+from hsa.models.fits import check_text
 from hsa.models.loaded import LoadedModel
 from hsa.models.program import AttentionCall, running
 from hsa.models.substitution import standard
@@ -56,9 +63,15 @@ def losses(
 
     Args:
         reads: everything that the plan's last query may read; the window is given as many.
+
+    Raises:
+        InputError: more tokens than model or memory hold.
     """
-    usual = standard_logits(loaded, tokens)
     count = len(tokens)
+    # Those of standard attention, of the window and of the run at hand are held together.
+    copies = 3 + compared_copies(count)
+    check_text(loaded, count, logits=copies, blocked=blocked_shape(field, plan))
+    usual = standard_logits(loaded, tokens)
     found = {"standard": _loss(usual, usual, tokens, (count + 1) / 2)}
     with running(Window(max(reads - SINKS, 1))):
         logits = forward_logits(loaded, tokens)

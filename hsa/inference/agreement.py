@@ -11,8 +11,9 @@ from torch import Tensor
 from hsa.field.model_field import ModelField
 from hsa.inference.guard import Guard
 from hsa.inference.hsa_program import HSAProgram
-from hsa.inference.plan import RunPlan
+from hsa.inference.plan import RunPlan, blocked_shape
 from hsa.models.capture import forward_logits
+from hsa.models.fits import check_text
 from hsa.models.loaded import LoadedModel
 from hsa.models.program import running
 from hsa.tokens import Tokens
@@ -53,7 +54,13 @@ def agreement(
         standard: the standard logits where they are known; computed if left out.
         guard: when heads fall back to standard attention; a measurement that wants HSA's own
             errors gives one that trusts all.
+
+    Raises:
+        InputError: more tokens than model or memory hold.
     """
+    blocked = field and blocked_shape(field, plan)
+    copies = 1 if standard is not None else 2
+    check_text(loaded, len(tokens), logits=copies + compared_copies(len(tokens)), blocked=blocked)
     if standard is None:
         standard = standard_logits(loaded, tokens)
     program = HSAProgram(loaded, field, plan, guard=guard or Guard())
@@ -63,8 +70,17 @@ def agreement(
     return Agreement(kl, top, nats(found, tokens), nats(standard, tokens), program)
 
 
+CHUNK = 512
+"""Tokens whose next-token distributions are compared at a time."""
+
+
+def compared_copies(tokens: int) -> float:
+    """Copies of all logits that a chunk's four distributions amount to."""
+    return 4 * min(CHUNK / tokens, 1.0)
+
+
 def compared(
-    standard: Float[Tensor, "T V"], found: Float[Tensor, "T V"], chunk: int = 512
+    standard: Float[Tensor, "T V"], found: Float[Tensor, "T V"], chunk: int = CHUNK
 ) -> tuple[Float[Tensor, " T"], Bool[Tensor, " T"]]:
     """KL(standard ‖ found) in nats and whether the likeliest token is the same."""
     parts = []
@@ -74,7 +90,7 @@ def compared(
     return torch.cat(parts), standard.argmax(-1) == found.argmax(-1)
 
 
-def nats(logits: Float[Tensor, "T V"], tokens: Tokens, chunk: int = 512) -> Float[Tensor, " T-1"]:
+def nats(logits: Float[Tensor, "T V"], tokens: Tokens, chunk: int = CHUNK) -> Float[Tensor, " T-1"]:
     """-log p of each token of the text but the first."""
     ids = torch.tensor(tokens.ids[1:], device=logits.device)
     parts = [

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.field.model_field import ModelField
-from hsa.inference.ledger import Notice
+from hsa.inference.ledger import Ledger
 from hsa.inference.plan import run_plan
 from hsa.inference.speed import Speed, speed
 from hsa.inference.stoppable import StoppableProgram, Stopped, never
@@ -41,9 +41,13 @@ class Turn:
     tokens: int
     stopped: bool
     speed: Speed | None
-    fallbacks: int
-    notices: tuple[Notice, ...]
+    ledger: Ledger
     observed: Observation | None = None
+
+    @property
+    def seconds(self) -> float:
+        """What the answer took, all tokens together."""
+        return 0.0 if self.speed is None else self.speed.in_all
 
     @property
     def mean_beta(self) -> float:
@@ -108,7 +112,7 @@ class Chat:
         ids = [*ids, *(written.token for written in self.written)]
         turn = Turn(
             self.question, answer, beta, len(ids), stopped(), speed(self.written),
-            program.ledger.fallbacks, tuple(program.ledger.notices),
+            program.ledger,
         )  # fmt: skip
         return turn, ids
 

@@ -9,9 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.attention.block_plan import SINKS, BlockPlan
+from hsa.attention.near import NearKeys
 from hsa.attention.spending import spend
 from hsa.errors import InputError
 from hsa.field.model_field import ModelField
+from hsa.memory.needed import BlockedShape
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,16 @@ class RunPlan:
         return RunPlan(self.blocks, self.own, value.expand(self.beta.shape).clone())
 
 
+def blocked_shape(field: ModelField, plan: RunPlan) -> BlockedShape | None:
+    """What the memory of this plan depends on; None where it reads every key."""
+    sizes = plan.blocks
+    if sizes is None:
+        return None
+    splats = max(head.splats for heads in field.heads for head in heads)
+    alone = max(sum(reads > 0 for reads in layer) for layer in plan.own)
+    return BlockedShape(splats, sizes.block, sizes.chunk, sizes.splats, sizes.tokens, alone)
+
+
 OPENINGS = ("query", "block", "mixed")
 """Every head opens per query; every head shares a block's opening; or only those that must not."""
 
@@ -65,6 +77,17 @@ def sensible_everything(tokens: int) -> int:
 def read_everything(layers: int, heads: int) -> RunPlan:
     """Standard attention in every head."""
     return RunPlan(None, ((0,) * heads,) * layers, torch.ones(layers, heads))
+
+
+def shared_blocks(field: ModelField, tokens: int, far_reads: int) -> BlockPlan | None:
+    """Blocks for a text of T tokens whose queries read so many splats and far tokens.
+
+    The near keys that suit the text's length come on top, as in the reference. None: the reads
+    reach every key.
+    """
+    near = NearKeys.for_length(tokens, causal=True)
+    everything = min(far_reads + near.sinks + near.window, tokens)
+    return run_plan(field, tokens, everything, "block").blocks
 
 
 def run_plan(

@@ -22,7 +22,7 @@ from hsa.models.tokenization import tokens_of_ids
 Stage = Literal["not begun", "writing", "measuring", "done"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Lane:
     """One of the two continuations; `written` and `ledger` grow while it runs."""
 

@@ -14,14 +14,16 @@ class Speed:
     """Seconds and reads of the tokens written.
 
     The first token carries the reading of the prompt and stands apart: `seconds`, `reads` and
-    `keys` are of the tokens after it, None where there is only one. `reads` is everything read
-    per token, mean over layers and heads, and `keys` what standard attention reads.
+    `keys` are of the tokens after it, None where there is only one; `in_all` are all seconds.
+    `reads` is everything read per token, mean over layers and heads, and `keys` what standard
+    attention reads.
     """
 
     tokens: int
     first_seconds: float
     prompt_reads: float
     prompt_keys: float
+    in_all: float
     seconds: float | None = None
     reads: float | None = None
     keys: float | None = None
@@ -44,10 +46,11 @@ def speed(written: Sequence[Written]) -> Speed | None:
     first, later = written[0], written[1:]
     # Query i of the prompt sees i keys, so that its mean query sees half of it.
     seen = (first.keys + 1) / 2
+    in_all = sum(w.seconds for w in written)
     if not later:
-        return Speed(1, first.seconds, first.reads, seen)
+        return Speed(1, first.seconds, first.reads, seen, in_all)
     return Speed(
-        len(written), first.seconds, first.reads, seen,
+        len(written), first.seconds, first.reads, seen, in_all,
         max(median(w.seconds for w in later), 1e-9),
         fmean(w.reads for w in later),
         fmean(w.keys for w in later),

@@ -11,7 +11,6 @@ from hsa.field.model_field import ModelField
 from hsa.inference.agreement import agreement
 from hsa.inference.ledger import Notice
 from hsa.inference.plan import RunPlan
-from hsa.memory.needed import FLOAT_BYTES, check_fits
 from hsa.models.loaded import LoadedModel
 from hsa.tokens import Tokens
 
@@ -80,14 +79,8 @@ def text_agreement(
     """Read the text once under standard attention and once under the plan.
 
     Raises:
-        InputError: the logits of so long a text would not fit into memory.
+        InputError: more tokens than model or memory hold.
     """
-    vocabulary = int(loaded.model.config.get_text_config().vocab_size)
-    check_fits(
-        3 * len(tokens) * vocabulary * FLOAT_BYTES,
-        f"The agreement on {len(tokens):,} tokens",
-        "measure a shorter text",
-    )
     found = agreement(loaded, field, plan, tokens)
     return TextAgreement(
         tokens,

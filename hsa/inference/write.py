@@ -10,6 +10,8 @@ import torch
 
 from hsa.errors import InputError, ModelError
 from hsa.inference.hsa_program import HSAProgram
+from hsa.inference.plan import blocked_shape
+from hsa.models.fits import check_text
 from hsa.models.loaded import LoadedModel
 from hsa.models.program import running
 from hsa.models.splat_cache import splat_cache
@@ -49,11 +51,13 @@ def write(
         temperature: 0 writes the likeliest token, more samples with `generator`.
 
     Raises:
-        InputError: no prompt, or more tokens than the model's context holds.
+        InputError: no prompt, or more tokens than the model's context or memory holds.
         ModelError: the model writes no text.
     """
     loaded = program.loaded
     _check(loaded, ids, most, temperature)
+    blocked = program.field and blocked_shape(program.field, program.plan)
+    check_text(loaded, len(ids), written=most, keeps_cache=True, blocked=blocked)
     program.cache = splat_cache(loaded.model.config)
     device = loaded.model.device
     given = torch.tensor([list(ids)], device=device)

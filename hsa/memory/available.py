@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import psutil
+
+from hsa.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -17,17 +20,22 @@ if sys.platform != "win32":
 
 MEMBERSHIP = Path("/proc/self/cgroup")
 MOUNT = Path("/sys/fs/cgroup")
+OWN_LIMIT = "HSA_MEMORY_BYTES"
+"""Environment variable: the most bytes that this process may hold, where its user sets a limit."""
 
 
 def available_bytes(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> int:
-    """The least of the machine's free memory, what the cgroups leave and what RLIMIT_AS leaves.
+    """The least of the machine's free memory and what cgroups, RLIMIT_AS and OWN_LIMIT leave.
 
     Args:
         membership: the file that says which cgroups this process is in.
         mount: where the cgroups are found.
+
+    Raises:
+        InputError: OWN_LIMIT is set to what is no number of bytes.
     """
     left = [psutil.virtual_memory().available, *_left_in_cgroups(membership, mount)]
-    return max(0, min([*left, *_left_in_address_space()]))
+    return max(0, min([*left, *_left_in_address_space(), *_left_of_own_limit()]))
 
 
 def available_device_bytes(device: torch.device) -> int:
@@ -78,6 +86,20 @@ def _left_in_address_space() -> Iterator[int]:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         yield limit - psutil.Process().memory_info().vms
+
+
+def _left_of_own_limit() -> Iterator[int]:
+    given = os.environ.get(OWN_LIMIT, "").strip()
+    if not given:
+        return
+    if not (given.isascii() and given.isdecimal()):
+        raise InputError(
+            f"{OWN_LIMIT} was not understood",
+            got=repr(given[:40]),
+            needed="a whole number of bytes",
+            attempt="4000000000 for 4 GB",
+        )
+    yield int(given) - psutil.Process().memory_info().rss
 
 
 def _statistic(path: Path, name: str) -> int:

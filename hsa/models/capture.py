@@ -13,6 +13,7 @@ from torch import Tensor
 from hsa.activations import Activations
 from hsa.errors import InputError, ModelError
 from hsa.models import program
+from hsa.models.fits import check_text
 from hsa.models.loaded import LoadedModel
 from hsa.models.program import AttentionCall
 from hsa.models.substitution import standard
@@ -50,13 +51,14 @@ def capture(
             returned are empty. What it raises ends the pass and reaches the caller.
 
     Raises:
-        InputError: no tokens, too many, or a layer that the model does not have.
+        InputError: no tokens, too many for model or memory, or no such layer in the model.
         ModelError: the model masks its attention in a way that Activations cannot say.
     """
     single = isinstance(texts, Tokens)
     batch = [texts] if single else list(texts)
     wanted = _layers(loaded, layers)
-    _check_lengths(loaded, batch)
+    # A consumer may keep nothing: the layer at hand alone is certain.
+    _check_lengths(loaded, batch, kept_layers=len(wanted) if consumer is None else 1)
     kept: list[dict[int, Activations]] = [{} for _ in batch]
     if wanted and batch:
         sink = _Sink(loaded, batch, wanted, kept, consumer)
@@ -69,6 +71,7 @@ def forward_logits(loaded: LoadedModel, tokens: Tokens) -> Float[Tensor, "T V"]:
     """Next-token logits of a causal language model under the program now running.
 
     Raises:
+        InputError: no tokens, or too many for model or memory.
         ModelError: the model has no output head.
     """
     if not loaded.writes:
@@ -77,7 +80,7 @@ def forward_logits(loaded: LoadedModel, tokens: Tokens) -> Float[Tensor, "T V"]:
             needed="a causal language model with its output head",
             attempt="use 'smollm2'",
         )
-    _check_lengths(loaded, [tokens])
+    _check_lengths(loaded, [tokens], logits=1)
     with torch.no_grad():
         return loaded.model(**_inputs(loaded, [tokens]), use_cache=False).logits[0]
 
@@ -185,7 +188,9 @@ def _layers(loaded: LoadedModel, layers: Collection[int] | None) -> frozenset[in
     return frozenset(layers)
 
 
-def _check_lengths(loaded: LoadedModel, batch: list[Tokens]) -> None:
+def _check_lengths(
+    loaded: LoadedModel, batch: list[Tokens], logits: int = 0, kept_layers: int = 0
+) -> None:
     for tokens in batch:
         if not 0 < len(tokens) <= loaded.max_tokens:
             raise InputError(
@@ -194,3 +199,6 @@ def _check_lengths(loaded: LoadedModel, batch: list[Tokens]) -> None:
                 needed=f"1 to {loaded.max_tokens} tokens",
                 attempt="cut the text, or let the model's tokenize() do it",
             )
+    if batch:
+        longest = max(len(tokens) for tokens in batch)
+        check_text(loaded, longest, texts=len(batch), logits=logits, kept_layers=kept_layers)

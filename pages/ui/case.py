@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from hsa.errors import FieldError
-from pages.ui import choices, engine, refusals
+from pages.ui import choices, engine, one_head, refusals
 from pages.ui.frame import Frame
 from pages.ui.plain import plain
 from pages.ui.waiting import Progress, waiting
@@ -50,7 +50,7 @@ class Case:
     def head_result(self, layer: int, head: int, progress: Progress) -> HSAResult:
         """HSA of one head for every query."""
         given = self.activations(layer, progress)
-        return engine.head_result(given, self.ready, self.spending, layer, head, self.key)
+        return one_head.head_result(given, self.ready, self.spending, layer, head, self.key)
 
     def head_grid(self, progress: Progress) -> HeadGrid:
         """Every head of every layer in numbers."""

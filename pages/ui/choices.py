@@ -25,7 +25,8 @@ N = TypeVar("N", bound=str)
 Way = Literal["field", "per_head", "per_query", "uniform"]
 Scale = Literal["linear", "gamma", "log"]
 Measure = Literal["weight", "contribution"]
-Opening = Literal["query", "block", "mixed"]
+Opening = Literal["query", "block"]
+Opens = Literal["query", "block", "mixed"]
 View = Literal["continue", "chat"]
 
 _RESTORED = "choices-restored"
@@ -144,6 +145,9 @@ HIDE_FIRST: Choice[bool] = Choice(
 MEASURE: Choice[Measure] = Choice(
     "measure", "weight", _one_of(*get_args(Measure)), ", ".join(get_args(Measure))
 )
+OPENING: Choice[Opening] = Choice(
+    "opening", "query", _one_of(*get_args(Opening)), ", ".join(get_args(Opening))
+)
 CELL: Choice[tuple[int, int] | None] = Choice(
     "cell", None, _pair, "two positions, query,key",
     lambda cell: "" if cell is None else f"{cell[0]},{cell[1]}",
@@ -160,8 +164,8 @@ SEED: Choice[int] = Choice("seed", Writing.seed, _whole(0, 2**31 - 1), "a whole 
 EVERYTHING: Choice[int | None] = Choice(
     "everything", None, _whole(1, MOST_READS), f"a whole number from 1 to {MOST_READS:,}"
 )
-OPENING: Choice[Opening] = Choice(
-    "opening", "query", _one_of(*get_args(Opening)), ", ".join(get_args(Opening))
+OPENS: Choice[Opens] = Choice(
+    "opens", "query", _one_of(*get_args(Opens)), ", ".join(get_args(Opens))
 )
 BETA: Choice[float] = Choice("beta", Writing.beta, *_bounded("beta"), "{:g}".format)
 LAYER_BETA: Choice[tuple[tuple[int, float], ...]] = Choice(
@@ -171,7 +175,7 @@ LAYER_BETA: Choice[tuple[tuple[int, float], ...]] = Choice(
 
 ALL: tuple[Choice[Any], ...] = (
     MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
-    VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENING, BETA, LAYER_BETA,
+    OPENING, VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENS, BETA, LAYER_BETA,
 )  # fmt: skip
 
 

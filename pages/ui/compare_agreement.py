@@ -52,10 +52,11 @@ def agreement(view: HeadView, query: int | None) -> None:
             ),
         },
     )  # fmt: skip
-    st.caption(
-        "HSA's tilted weights may fall below zero. Total variation and overlap take them as "
-        "they are; KL takes the untilted ones, which share a closed splat's mass evenly."
-    )
+    if view.difference is None:
+        st.caption(
+            "HSA's tilted weights may fall below zero. Total variation and overlap take them as "
+            "they are; KL takes the untilted ones, which share a closed splat's mass evenly."
+        )
     st.plotly_chart(
         agreement_figure(view.compared, view.strings, query),
         key=CURVES,

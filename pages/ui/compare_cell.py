@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices
+from pages.ui import choices, cost
 from pages.ui.compare_view import HeadView
 from pages.ui.plain import plain
 
@@ -40,9 +40,9 @@ def explanation(view: HeadView, query: int, key: int) -> None:
     from hsa.figures.row import row_table
     from hsa.figures.token_label import token_label
 
-    pair = explain_pair(view.result, view.framed, view.strings, 0, query, key)
-    row = explain_row(view.result, view.framed, view.strings, 0, query)
-    keys = row_table(view.result, view.framed, view.strings, 0, query)
+    given = (view.result, view.framed, view.strings, 0, query)
+    with cost.current().step("Explaining a cell"):
+        pair, row, keys = explain_pair(*given, key), explain_row(*given), row_table(*given)
     looks, seen = (plain(token_label(view.strings[at])) for at in (query, key))
     st.subheader(
         f"Why query {query} “{looks}” gives {100 * pair.weight:.3g}% to key {key} “{seen}”",
@@ -50,7 +50,7 @@ def explanation(view: HeadView, query: int, key: int) -> None:
     )
     _product(pair)
     _beside(pair, keys[keys.position == key].iloc[0])
-    _checks(pair, row)
+    _checks(pair, row, blocked=view.difference is not None)
     _row(view, row, keys, pair)
     st.caption(f"{LEVELS_ARE} {NOT_AN_EXPLANATION}")
 
@@ -111,9 +111,10 @@ def _beside(pair: PairExplanation, entry: pd.Series) -> None:
     )
 
 
-def _checks(pair: PairExplanation, row: RowExplanation) -> None:
-    from hsa.explanation.checks import LIMIT
+def _checks(pair: PairExplanation, row: RowExplanation, *, blocked: bool) -> None:
+    from hsa.explanation.checks import BLOCKED_LIMIT, LIMIT
 
+    output_limit = BLOCKED_LIMIT if blocked else LIMIT
     apart = pair.difference / max(abs(pair.weight), 1e-300)
     lines = [
         _check(
@@ -123,19 +124,26 @@ def _checks(pair: PairExplanation, row: RowExplanation) -> None:
         ),
         _check(abs(row.row_sum - 1) <= LIMIT, f"Σ A over the row is 1 {row.row_sum - 1:+.1e}"),
         _check(
-            row.output_error <= LIMIT,
+            row.output_error <= output_limit,
             f"Σ A·v, token by token, against the output that the engine gave: apart by "
             f"{row.output_error:.1e} of its length",
         ),
     ]
     st.markdown("  \n".join(lines))
     said = [f"Each check fails beyond {LIMIT:.0e}."]
+    if blocked:
+        said = [
+            f"The first two checks fail beyond {LIMIT:.0e}, the third beyond {output_limit:.0e}: "
+            "blocks work in float32."
+        ]
     if row.whole:
         said.append(
             "This query read all its far keys and evaluated no splat: it is standard attention."
         )
     elif not any(member.kind == "splat" for member in row.members):
         said.append("This query left no splat closed.")
+    elif blocked:
+        said.append("Blocks leave out the tilt: a closed splat's tokens share its mass evenly.")
     else:
         said.append(
             f"Negative mass of this row: {abs(row.negative_mass):.2%}, from tilted shares below "

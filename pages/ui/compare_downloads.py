@@ -18,6 +18,8 @@ def downloads(view: HeadView, cell: tuple[int, int] | None) -> None:
 
     model = re.sub(r"[^\w.-]+", "-", view.asked.loaded.name).strip("-") or "model"
     name = f"{model}-layer{view.layer}-head{view.head}"
+    if view.difference is not None:
+        name += "-blocked"
     # Files are made in another thread, which knows no visitor: what was chosen is read here.
     measure, scale = choices.MEASURE.value, choices.SCALE.value
     hide_first = choices.HIDE_FIRST.value

@@ -78,13 +78,15 @@ def heading(view: HeadView) -> None:
     compared, asked = view.compared, view.asked
     words = "token" if len(view.strings) == 1 else "tokens"
     st.subheader(plain(f"{view.title}, {len(view.strings):,} {words}"), anchor=False)
-    way = WAYS[asked.way].lower()
+    asked_for = f"{asked.reads} asked for, on average over all heads; {WAYS[asked.way].lower()}"
+    if view.difference is not None:
+        asked_for = "its part of the choosing included"
     st.markdown(
         f"Output error of HSA **{compared.error:.1%}**; of the tokens it read with the closed "
         f"splats dropped **{compared.opened_only_error:.1%}**.  \n"
         + plain(
             f"A query of this head reads {compared.reads.float().mean():.1f} splats or far tokens "
-            f"({asked.reads} asked for, on average over all heads; {way}) and "
+            f"({asked_for}) and "
             f"{compared.near_keys.float().mean():.1f} near tokens, where standard attention reads "
             f"{compared.visible_keys.float().mean():,.1f} keys."
         )

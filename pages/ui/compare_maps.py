@@ -169,4 +169,4 @@ def _blob(view: HeadView, tokens: list[str]) -> bytes:
             causal=view.compared.causal,
         )
 
-    return engine.kept((*view.key, "blob", measure, scale, hide_first), make)
+    return engine.kept((*view.key, "blob", measure, scale, hide_first), "Drawing the maps", make)

@@ -58,6 +58,7 @@ def _found(view: HeadView, near: bool) -> TopPairs:
     measure = choices.MEASURE.value
     return engine.kept(
         (*view.key, "pairs", measure, near),
+        "Strongest pairs",
         lambda: top_pairs(
             view.result, view.framed, view.strings, [0], PAIRS, near=near, by=measure
         ),

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, engine
+from pages.ui import choices, cost, engine, one_head
 from pages.ui.case import Case
 from pages.ui.waiting import Progress
 
 if TYPE_CHECKING:
     from hsa.activations import Activations
+    from hsa.attention.block_plan import BlockPlan
     from hsa.attention.result import HSAResult
     from hsa.attention.views import FramedLayer
     from hsa.evaluation.agreement import HeadComparison
+    from hsa.evaluation.blocked_difference import BlockedDifference
 
 MOST_SHOWN = 2048  # tokens; of longer texts a stretch of so many is shown
 
@@ -28,6 +30,8 @@ class HeadView:
         first: position of the first query and key in the maps.
         result, framed: hold this head alone, so that it is number 0 in them.
         key: names the content, for results kept from it.
+        opening: as asked for.
+        blocks, difference: of blocked HSA, where it is shown: not where every key is read.
     """
 
     asked: Case
@@ -38,6 +42,9 @@ class HeadView:
     framed: FramedLayer
     compared: HeadComparison
     key: tuple
+    opening: choices.Opening = "query"
+    blocks: BlockPlan | None = None
+    difference: BlockedDifference | None = None
 
     @property
     def strings(self) -> tuple[str, ...]:
@@ -57,7 +64,8 @@ class HeadView:
     @property
     def title(self) -> str:
         """The head by name."""
-        return f"{self.asked.loaded.title}: layer {self.layer}, head {self.head}"
+        blocked = "" if self.difference is None else ", blocked"
+        return f"{self.asked.loaded.title}: layer {self.layer}, head {self.head}{blocked}"
 
     def visible(self, query: int, key: int) -> bool:
         """Whether the query may look at the key."""
@@ -104,7 +112,12 @@ def head_view(asked: Case, layer: int, head: int, first: int, progress: Progress
     from hsa.attention.views import into_layer
     from hsa.evaluation.agreement import compare_head
 
+    opening = choices.OPENING.value
     given = asked.activations(layer, progress)
+    if opening == "block":
+        view = _blocked_view(asked, layer, head, first, given, progress)
+        if view is not None:
+            return view
     key = ("compare", asked.ready.identity, layer, head, first, *asked.key)
     group, member = divmod(head, given.group)
     field = asked.ready.field.layer(layer).group(group, slice(member, member + 1))
@@ -112,11 +125,43 @@ def head_view(asked: Case, layer: int, head: int, first: int, progress: Progress
     if len(asked.tokens) <= MOST_SHOWN:
         result = asked.head_result(layer, head, progress)
     else:
-        result = engine.kept((*key, "result"), lambda: _stretch(asked, layer, head, first, given))
-    framed = into_layer(engine.head_activations(given, head), field)
+        result = engine.kept(
+            (*key, "result"),
+            "HSA of one head",
+            lambda: _stretch(asked, layer, head, first, given),
+        )
+    framed = into_layer(one_head.head_activations(given, head), field)
     progress("Both attentions side by side", None)
-    compared = engine.kept((*key, "compared"), lambda: compare_head(result, framed))
-    return HeadView(asked, layer, head, first, result, framed, compared, key)
+    compared = engine.kept(
+        (*key, "compared"), "Both attentions, one head", lambda: compare_head(result, framed)
+    )
+    cost.current().read(compared.everything_read, compared.keys_seen, len(asked.tokens))
+    return HeadView(asked, layer, head, first, result, framed, compared, key, opening)
+
+
+def _blocked_view(
+    asked: Case, layer: int, head: int, first: int, given: Activations, progress: Progress
+) -> HeadView | None:
+    """The head as blocked HSA runs it; None where its reads reach every key."""
+    from hsa.evaluation.blocked_difference import blocked_difference
+
+    blocks = one_head.shared_blocks(asked.ready, len(asked.tokens), asked.reads)
+    if blocks is None:
+        return None
+    progress(f"Blocked HSA of layer {layer}, head {head}", None)
+    key = ("blocked", asked.ready.identity, layer, head, first, blocks, *asked.key)
+    shown = None if len(asked.tokens) <= MOST_SHOWN else range(first, first + MOST_SHOWN)
+    found = one_head.blocked_head(given, asked.ready, blocks, layer, head, shown, key)
+    progress("Blocked HSA beside the reference", None)
+    difference = engine.kept(
+        (*key, "difference"), "Blocked beside the reference", lambda: blocked_difference(found)
+    )
+    compared = difference.blocked
+    cost.current().read(compared.everything_read, compared.keys_seen, len(asked.tokens))
+    return HeadView(
+        asked, layer, head, first, found.blocked, found.framed, compared, key, "block", blocks,
+        difference,
+    )  # fmt: skip
 
 
 def _stretch(asked: Case, layer: int, head: int, first: int, given: Activations) -> HSAResult:
@@ -127,7 +172,7 @@ def _stretch(asked: Case, layer: int, head: int, first: int, given: Activations)
 
     group, member = divmod(head, given.group)
     return attend(
-        engine.head_activations(given, head),
+        one_head.head_activations(given, head),
         asked.ready.field.layer(layer).group(group, slice(member, member + 1)),
         asked.spending[layer].heads(slice(head, head + 1)),
         torch.arange(first, first + MOST_SHOWN),

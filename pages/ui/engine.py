@@ -1,37 +1,32 @@
 """Cached doors to the engine, shared by all visitors and keyed by content.
 
-Every store is bounded: a model counts as one, captured layers and results by their bytes.
+Every door tells the visitor's cost drawer what it took.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import streamlit as st
-
-from pages.ui import preload
-from pages.ui.store import Store
+from hsa.memory.available import available_bytes
+from pages.ui import cost, preload
+from pages.ui.stores import stores
 from pages.ui.waiting import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from hsa.activations import Activations
-    from hsa.attention.result import HSAResult
     from hsa.attention.spending import Spending
     from hsa.evaluation.head_grid import HeadGrid
     from hsa.field.model_field import ModelField
     from hsa.models.loaded import LoadedModel
     from hsa.tokens import Tokens
 
-MODELS_KEPT = 3
-FIELDS_KEPT = 4
-CAPTURE_BYTES = 512_000_000
-RESULT_BYTES = 256_000_000
-GRIDS_KEPT = 64
-TOKENS_KEPT = 64
+V = TypeVar("V")
+
+FORWARD, GRID = "Forward pass", "Both attentions, all heads"
 
 
 @dataclass(frozen=True)
@@ -43,26 +38,13 @@ class ReadyField:
     identity: str
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _stores() -> dict[str, Store[Any]]:
-    return {
-        "models": Store(MODELS_KEPT, lambda model: 1),
-        "tokens": Store(TOKENS_KEPT, lambda tokens: 1),
-        "fields": Store(FIELDS_KEPT, lambda field: 1),
-        "layers": Store(CAPTURE_BYTES, bytes_of),
-        "results": Store(RESULT_BYTES, bytes_of),
-        "grids": Store(GRIDS_KEPT, lambda grid: 1),
-    }
-
-
 def model(name: str, progress: Progress) -> LoadedModel:
     """The model, loaded once for all visitors.
 
     Raises:
         ModelError: unknown, unreachable, damaged or unsupported.
     """
-    kept = _stores()["models"].peek(name)
-    if kept is None:
+    if name not in stores()["models"]:
         progress("Starting the engine", None)
 
     def make() -> LoadedModel:
@@ -72,7 +54,7 @@ def model(name: str, progress: Progress) -> LoadedModel:
         preload.settle()
         return loaded
 
-    return _stores()["models"].get(name, make)
+    return _kept("models", name, "Loading the model", make)
 
 
 def tokens(loaded: LoadedModel, text: str) -> Tokens:
@@ -83,7 +65,7 @@ def tokens(loaded: LoadedModel, text: str) -> Tokens:
     """
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     key = (loaded.fingerprint, digest)
-    return _stores()["tokens"].get(key, lambda: loaded.tokenize(text))
+    return _kept("tokens", key, "Tokens", lambda: loaded.tokenize(text))
 
 
 def field(loaded: LoadedModel, progress: Progress) -> ReadyField:
@@ -94,7 +76,7 @@ def field(loaded: LoadedModel, progress: Progress) -> ReadyField:
     """
     from hsa.field.shipped import shipped_field
 
-    fitted = _stores()["fields"].peek((loaded.fingerprint, "fitted here"))
+    fitted = _known("fields", (loaded.fingerprint, "fitted here"))
     if fitted is not None:
         return fitted
 
@@ -102,7 +84,7 @@ def field(loaded: LoadedModel, progress: Progress) -> ReadyField:
         progress(f"Reading the field of {loaded.title}", None)
         return _named(shipped_field(loaded.name, loaded.fingerprint), "shipped")
 
-    return _stores()["fields"].get((loaded.fingerprint, "shipped"), make)
+    return _kept("fields", (loaded.fingerprint, "shipped"), "Reading the field", make)
 
 
 def ships_a_field(loaded: LoadedModel) -> bool:
@@ -116,40 +98,31 @@ def fit_small_field(loaded: LoadedModel, progress: Progress) -> ReadyField:
     """Fit a small field on the sample texts, and use it for this model from now on."""
     from pages.ui.small_fit import fit_small
 
-    fitted = _named(fit_small(loaded, progress), "fitted here")
-    _stores()["fields"].put((loaded.fingerprint, "fitted here"), fitted)
+    with cost.current().step("Fitting a field"):
+        fitted = _named(fit_small(loaded, progress), "fitted here")
+    stores()["fields"].put((loaded.fingerprint, "fitted here"), fitted)
     return fitted
 
 
 def activations(loaded: LoadedModel, text: Tokens, layer: int, progress: Progress) -> Activations:
     """Queries, keys and values of one layer; of all layers at once where they fit."""
-    kept = _stores()["layers"].peek((loaded.fingerprint, text.ids, layer))
-    if kept is not None:
-        return kept
-    layers = range(loaded.layers) if _all_fit(loaded, text) else (layer,)
-    found: dict[int, Activations] = {}
 
-    def take(number: int, given: Activations) -> None:
-        progress(f"Reading the text: layer {number + 1} of {loaded.layers}", number / loaded.layers)
-        _stores()["layers"].put((loaded.fingerprint, text.ids, number), given)
-        if number == layer:
-            found[number] = given
+    def make() -> Activations:
+        found: list[Activations] = []
 
-    _capture(loaded, text, layers, take)
-    return found[layer]
+        def take(number: int, given: Activations) -> None:
+            progress(
+                f"Reading the text: layer {number + 1} of {loaded.layers}", number / loaded.layers
+            )
+            if number == layer:
+                found.append(given)
+            else:
+                _keep_layer(loaded, text, number, given)
 
+        _capture(loaded, text, range(loaded.layers) if _all_fit(loaded, text) else (layer,), take)
+        return found[0]
 
-def head_activations(given: Activations, head: int) -> Activations:
-    """One query head of a layer with its key/value head."""
-    from dataclasses import replace
-
-    group = head // given.group
-    return replace(
-        given,
-        q=given.q[head : head + 1],
-        k=given.k[group : group + 1],
-        v=given.v[group : group + 1],
-    )
+    return _kept("layers", (loaded.fingerprint, text.ids, layer), FORWARD, make)
 
 
 def spending(ready: ReadyField, reads: int, count: int, way: str | None) -> tuple[Spending, ...]:
@@ -157,32 +130,7 @@ def spending(ready: ReadyField, reads: int, count: int, way: str | None) -> tupl
     from hsa.attention.spending import spend
 
     key = ("spending", ready.identity, reads, count, way)
-    return _stores()["results"].get(key, lambda: spend(ready.field, reads, count, way))
-
-
-def head_result(
-    given: Activations,
-    ready: ReadyField,
-    spent: tuple[Spending, ...],
-    layer: int,
-    head: int,
-    key: tuple,
-) -> HSAResult:
-    """HSA of one head for every query, as `hsa.attention.reference.attend` gives it.
-
-    Args:
-        given: the whole layer's activations.
-        key: what the result depends on, besides field, layer and head: model, ids, reads, way.
-    """
-
-    def make() -> HSAResult:
-        from hsa.attention.reference import attend
-
-        group, member = divmod(head, given.group)
-        one = ready.field.layer(layer).group(group, slice(member, member + 1))
-        return attend(head_activations(given, head), one, spent[layer].heads(slice(head, head + 1)))
-
-    return _stores()["results"].get(("head", ready.identity, layer, head, *key), make)
+    return _kept("results", key, "Spending reads", lambda: spend(ready.field, reads, count, way))
 
 
 def head_grid(
@@ -204,69 +152,81 @@ def head_grid(
 
         def take(number: int, given: Activations) -> None:
             if keep:
-                _stores()["layers"].put((loaded.fingerprint, text.ids, number), given)
+                _keep_layer(loaded, text, number, given)
             progress(f"Both attentions: layer {number + 1} of {loaded.layers}",
                      number / loaded.layers)  # fmt: skip
-            rows.append(
-                layer_scores(given, ready.field.layer(number), spent[number], text.ids, queries)
-            )
+            with cost.current().step(GRID):
+                rows.append(
+                    layer_scores(given, ready.field.layer(number), spent[number], text.ids, queries)
+                )
 
-        kept = [
-            _stores()["layers"].peek((loaded.fingerprint, text.ids, number))
-            for number in range(loaded.layers)
-        ]
-        found = [layer for layer in kept if layer is not None]
-        if len(found) == loaded.layers:
-            for number, layer in enumerate(found):
+        names = [(loaded.fingerprint, text.ids, number) for number in range(loaded.layers)]
+        found = [_known("layers", name) for name in names if name in stores()["layers"]]
+        whole = [layer for layer in found if layer is not None]
+        if len(whole) == loaded.layers:
+            for number, layer in enumerate(whole):
                 take(number, layer)
         else:
-            _capture(loaded, text, range(loaded.layers), take)
+            with cost.current().step(FORWARD):
+                _capture(loaded, text, range(loaded.layers), take)
         return gather(rows, queries, len(text))
 
-    return _stores()["grids"].get(("grid", ready.identity, *key), make)
+    return _kept("grids", ("grid", ready.identity, *key), GRID, make)
 
 
 def kept_grid(ready: ReadyField, key: tuple) -> HeadGrid | None:
     """The grid, if it was made before."""
-    return _stores()["grids"].peek(("grid", ready.identity, *key))
+    return _known("grids", ("grid", ready.identity, *key))
 
 
-def kept(key: tuple, make: Any) -> Any:
-    """Any other result of a page, kept by its bytes; `key` must name all that it depends on."""
-    return _stores()["results"].get(key, make)
+def kept(key: tuple, step: str, make: Callable[[], V]) -> V:
+    """Any other result of a page, kept by its bytes; `key` must name all that it depends on.
+
+    Args:
+        step: what making it is called in the cost drawer.
+    """
+    return _kept("results", key, step, make)
 
 
-def bytes_of(value: Any) -> int:
-    """Bytes of the tensors, arrays and texts in a result, at least one."""
-    if isinstance(value, bytes | str):
-        return len(value)
-    if hasattr(value, "nbytes"):
-        return int(value.nbytes)
-    if is_dataclass(value):
-        return 1 + sum(bytes_of(getattr(value, part.name)) for part in fields(value))
-    if isinstance(value, dict):
-        return 1 + sum(map(bytes_of, value.values()))
-    if isinstance(value, list | tuple):
-        return 1 + sum(map(bytes_of, value))
-    return 1
+def _kept(store: str, key: Hashable, step: str, make: Callable[[], V]) -> V:
+    """The value kept under this key, made first if there is none; the visitor's cost is told."""
+    record = cost.current()
+    found = True
+
+    def counted() -> V:
+        nonlocal found
+        found = False
+        with record.step(step):
+            return make()
+
+    value = stores()[store].get(key, counted)
+    record.asked(found=found)
+    return value
+
+
+def _known(store: str, key: Hashable) -> Any:
+    """The value kept under this key, or None, which costs nothing."""
+    value = stores()[store].peek(key)
+    if value is not None:
+        cost.current().asked(found=True)
+    return value
 
 
 def _named(made: ModelField, origin: Literal["shipped", "fitted here"]) -> ReadyField:
-    digest = hashlib.blake2b(digest_size=16)
-    for heads in made.heads:
-        for head in heads:
-            digest.update(head.position.numpy().tobytes())
-    for tensor in (made.temper, made.tilt):
-        digest.update(tensor.numpy().tobytes())
-    digest.update(repr((made.fingerprint, made.spending, made.positions)).encode())
-    return ReadyField(made, origin, digest.hexdigest())
+    from hsa.memory.content import content_key
+
+    return ReadyField(made, origin, content_key(made))
+
+
+def _keep_layer(loaded: LoadedModel, text: Tokens, number: int, given: Activations) -> None:
+    stores()["layers"].put((loaded.fingerprint, text.ids, number), given)
 
 
 def _all_fit(loaded: LoadedModel, text: Tokens) -> bool:
-    """Whether all layers of this text take at most half of what is kept of all visitors."""
+    """Whether all layers of this text take at most half of what may be kept, and of memory left."""
     heads = loaded.query_heads + 2 * loaded.key_value_heads
     bytes_needed = 4 * loaded.layers * heads * loaded.head_dim * len(text)
-    return bytes_needed <= CAPTURE_BYTES // 2
+    return bytes_needed <= min(stores()["layers"].capacity, available_bytes()) // 2
 
 
 def _capture(loaded: LoadedModel, text: Tokens, layers: Iterable[int], take: Any) -> None:

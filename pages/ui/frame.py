@@ -13,7 +13,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import choices, inputs, preload
+from pages.ui import choices, cost, inputs, preload
 from pages.ui.plain import plain
 
 NAVIGATED = "navigated"
@@ -62,6 +62,7 @@ def frame(
             inputs.sample_control()
             inputs.prompt_control()
         note = inputs.reads_control() if reads else st.empty()
+        cost.begin()
     st.title(title)
     st.caption(question)
     for sentence in choices.notices():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from hsa.models.catalog import CATALOG
-from pages.ui import engine
+from pages.ui import cost, engine
 from pages.ui.generate_controls import drawing_controls, writing
 from pages.ui.generate_job import Place
 from pages.ui.generate_notices import notices
@@ -55,6 +55,9 @@ def chat(loaded: LoadedModel, ready: engine.ReadyField) -> None:
             how = writing()
             PLACE.start(lambda job: talk.answer(question, how, job.stopped, job.abandoned))
 
+    for turn in talk.turns:
+        cost.current().took("Answering", turn.seconds)
+        cost.current().ran(turn.ledger, turn.tokens)
     left, right = st.columns([3, 2], gap="large")
     with left:
         PLACE.watch(lambda: _conversation(talk))
@@ -103,4 +106,4 @@ def _turn(number: int, turn: Turn) -> None:
         if turn.stopped:
             parts.append("stopped")
         st.caption(" · ".join(parts))
-        notices(turn.fallbacks, turn.notices, "in this answer")
+        notices(turn.ledger.fallbacks, tuple(turn.ledger.notices), "in this answer")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, engine, inputs
+from pages.ui import choices, cost, engine, inputs
 from pages.ui.generate_agreement import agreement
 from pages.ui.generate_controls import drawing_controls, reads_and_beta, writing
 from pages.ui.generate_job import Place
@@ -84,10 +84,23 @@ def _outcome(prompt: str, run: SideBySide | Exception) -> None:
     if not PLACE.failed or run.standard.written:
         PLACE.watch(show)
     PLACE.outcome()
+    _cost(run)
     if run.agreement is not None:
         agreement(run.agreement)
     elif not PLACE.live and run.stage == "done":
         _offer(run)
+
+
+def _cost(run: SideBySide) -> None:
+    from hsa.inference.speed import speed
+
+    lanes = (("Writing, standard", run.standard), ("Writing, HSA", run.ours))
+    for name, lane in lanes:
+        took = speed(lane.written)
+        if took is not None:
+            cost.current().took(name, took.in_all)
+    if run.ours.written:
+        cost.current().ran(run.ours.ledger, run.length)
 
 
 def _progress(run: SideBySide) -> None:

@@ -31,7 +31,7 @@ def writing() -> Writing:
         seed=choices.SEED.value,
         beta=choices.BETA.value,
         everything=choices.EVERYTHING.value,
-        opening=choices.OPENING.value,
+        opening=choices.OPENS.value,
         layer_beta=dict(choices.LAYER_BETA.value),
     )
 
@@ -73,7 +73,7 @@ def drawing_controls() -> None:
             format_func=lambda name: OPENINGS[name],
             help="A block's choice comes from the queries before it, so that no query sees what "
             "comes later. Some heads choose anew with every query and err when it is shared.",
-            **choices.OPENING.widget(),
+            **choices.OPENS.widget(),
         )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hsa.memory.available import available_bytes
+from hsa.errors import InputError
+from hsa.memory.available import OWN_LIMIT, available_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
@@ -115,7 +116,8 @@ def test_a_limit_on_address_space_binds() -> None:
     """Also what it promises is there, and not much more: 32 MB less fit, 32 MB more do not."""
     program = """
 import resource, mmap, psutil
-from hsa.memory.available import available_bytes
+from hsa.errors import InputError
+from hsa.memory.available import OWN_LIMIT, available_bytes
 used = psutil.Process().memory_info().vms
 resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000,) * 2)
 left = available_bytes()
@@ -137,3 +139,20 @@ def test_asking_loads_no_torch() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert outcome.stdout.strip() == "False"
+
+
+def test_a_limit_of_the_users_own_binds(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = psutil.Process().memory_info().rss
+    monkeypatch.setenv(OWN_LIMIT, str(used + 50 * MEGABYTE))
+    assert 40 * MEGABYTE < available_bytes() < 60 * MEGABYTE
+    monkeypatch.setenv(OWN_LIMIT, "1")
+    assert available_bytes() == 0
+    monkeypatch.setenv(OWN_LIMIT, " ")
+    assert available_bytes() > 0
+
+
+@pytest.mark.parametrize("given", ["4GB", "-1", "1e9", "٣"])
+def test_a_limit_that_is_no_number_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(OWN_LIMIT, given)
+    with pytest.raises(InputError, match="HSA_MEMORY_BYTES was not understood"):
+        available_bytes()

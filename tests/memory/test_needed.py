@@ -18,8 +18,11 @@ from hsa.memory.needed import (
     blocked_bytes,
     cache_bytes,
     check_fits,
+    dense_bytes,
     forward_bytes,
     logit_bytes,
+    most_that_fits,
+    reference_bytes,
 )
 
 SMALL = ModelShape(
@@ -100,3 +103,20 @@ def test_what_does_not_fit_is_refused_with_numbers() -> None:
 def test_more_than_the_machine_has_is_refused_without_being_told() -> None:
     with pytest.raises(InputError, match="would not fit"):
         check_fits(1 << 60, "A text of any length", "another machine")
+
+
+def test_the_most_that_fits_is_the_last_that_does() -> None:
+    for left in (-1, 0, 10, 11, 500, 989):
+        most = most_that_fits(lambda count: 10 * count, 100, left)
+        assert most == min(max(left // 10, 0), 99)
+
+
+def test_the_reference_grows_with_all_that_it_holds() -> None:
+    shape = {
+        "groups": 1, "heads": 3, "dim": 64, "tokens": 1000, "queries": 500, "nodes": 200,
+        "at_once": 64,
+    }  # fmt: skip
+    least = reference_bytes(**shape)
+    for name, value in shape.items():
+        assert reference_bytes(**shape | {name: 2 * value}) > least, name
+    assert dense_bytes(2048, 4096) == 2 * dense_bytes(2048, 2048)

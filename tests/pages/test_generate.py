@@ -67,7 +67,7 @@ def test_both_write_on_and_are_compared() -> None:
 def test_a_link_restores_the_controls_and_nonsense_is_named() -> None:
     app = visit(
         text="A short text", new="7", temperature="0.5", seed="11", everything="6",
-        opening="block", beta="0.75", layer_beta="3:0.25,99:1",
+        opens="block", beta="0.75", layer_beta="3:0.25,99:1",
     )  # fmt: skip
     assert "no layer 99" in said(app)
     assert [slider.value for slider in app.slider] == [7, 0.5, 0.75]

@@ -17,3 +17,6 @@ def test_a_page_runs_without_the_navigation(page: Path) -> None:
     assert len(app.title) == 1
     assert app.selectbox[0].value == "minilm"
     assert not app.error
+    drawers = [drawer for drawer in app.sidebar.expander if drawer.label == "Cost of this page"]
+    assert len(drawers) == 1
+    assert "Left for this process" in str(drawers[0].caption[0].value)
