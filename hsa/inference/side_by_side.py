@@ -19,6 +19,9 @@ from hsa.inference.writing import Writing
 from hsa.models.loaded import LoadedModel
 from hsa.models.tokenization import tokens_of_ids
 
+SOON_MEASURED = 512
+"""Tokens of the longest text that is measured at once even after a stop."""
+
 Stage = Literal["not begun", "writing", "measuring", "done"]
 
 
@@ -44,7 +47,8 @@ class SideBySide:
 
     Attributes:
         agreement: on the prompt and what HSA wrote; None until it is measured, and for texts
-            of more than MOST_MEASURED tokens unless `measure` is asked for.
+            of more than MOST_MEASURED tokens (SOON_MEASURED after a stop) until `measure` is
+            asked for.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class SideBySide:
 
         Args:
             stopped: asked before every layer; True ends the writing.
-            abandoned: True when nobody waits for the measurement either.
+            abandoned: True when nobody waits for the measurement either, which then ends too.
         """
         self.stage = "writing"
         try:
@@ -81,8 +85,8 @@ class SideBySide:
             # With their caches of every key and value, they are of no use any more.
             self._programs = []
         self.stopped = stopped()
-        if not abandoned() and self.length <= MOST_MEASURED:
-            self.measure()
+        if self.length <= (SOON_MEASURED if self.stopped else MOST_MEASURED):
+            self.measure(abandoned)
         self.stage = "done"
 
     @property
@@ -90,15 +94,18 @@ class SideBySide:
         """Tokens of the prompt and of what HSA wrote."""
         return len(self.ids) + len(self.ours.written)
 
-    def measure(self) -> None:
-        """Agreement on the prompt and what HSA wrote."""
+    def measure(self, stopped: Callable[[], bool] = never) -> None:
+        """Agreement on the prompt and what HSA wrote; none if it is stopped."""
         self.stage = "measuring"
+        ids = [*self.ids, *(written.token for written in self.ours.written)]
+        tokens = tokens_of_ids(self.loaded.tokenizer, ids)
+        prompt = len(self.ids)
         try:
-            ids = [*self.ids, *(written.token for written in self.ours.written)]
-            tokens = tokens_of_ids(self.loaded.tokenizer, ids)
             self.agreement = text_agreement(
-                self.loaded, self.field, self.plan, tokens, len(self.ids)
+                self.loaded, self.field, self.plan, tokens, prompt, stopped
             )
+        except Stopped:
+            pass
         finally:
             self.stage = "done"
 

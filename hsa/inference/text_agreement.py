@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Bool, Float
@@ -10,8 +11,12 @@ from torch import Tensor
 from hsa.field.model_field import ModelField
 from hsa.inference.agreement import agreement
 from hsa.inference.ledger import Notice
-from hsa.inference.plan import RunPlan
+from hsa.inference.plan import RunPlan, read_everything
+from hsa.inference.stoppable import StoppableProgram, never
+from hsa.models.capture import forward_logits
+from hsa.models.fits import check_text
 from hsa.models.loaded import LoadedModel
+from hsa.models.program import running
 from hsa.tokens import Tokens
 
 MOST_MEASURED = 2048
@@ -74,14 +79,25 @@ class TextAgreement:
 
 
 def text_agreement(
-    loaded: LoadedModel, field: ModelField, plan: RunPlan, tokens: Tokens, prompt: int
+    loaded: LoadedModel,
+    field: ModelField,
+    plan: RunPlan,
+    tokens: Tokens,
+    prompt: int,
+    stopped: Callable[[], bool] = never,
 ) -> TextAgreement:
     """Read the text once under standard attention and once under the plan.
 
     Raises:
         InputError: more tokens than model or memory hold.
+        Stopped: `stopped()` said so between two layers.
     """
-    found = agreement(loaded, field, plan, tokens)
+    check_text(loaded, len(tokens), logits=1)
+    usual = read_everything(loaded.layers, loaded.query_heads)
+    with running(StoppableProgram(loaded, field, usual, stopped=stopped)):
+        standard = forward_logits(loaded, tokens)
+    program = StoppableProgram(loaded, field, plan, stopped=stopped)
+    found = agreement(loaded, field, plan, tokens, standard, program=program)
     return TextAgreement(
         tokens,
         prompt,

@@ -114,6 +114,8 @@ def _progress(run: SideBySide) -> None:
         return
     if run.stage in ("not begun", "writing"):
         PLACE.stop_button()
+    elif run.stage == "measuring":
+        PLACE.skip_button()
     done = len(run.standard.written) + len(run.ours.written)
     sentence = {
         "not begun": "Starting",
@@ -135,5 +137,5 @@ def _offer(run: SideBySide) -> None:
     st.button(
         "Compare both on this text",
         key="generate-measure",
-        on_click=lambda: PLACE.start(lambda job: run.measure()),
+        on_click=lambda: PLACE.start(lambda job: run.measure(job.abandoned)),
     )

@@ -66,14 +66,26 @@ class Place:
         """Stops the writing; says so where the work still waits for its turn."""
         if self.job is None or not self.live:
             return
+        asked = self.job.stopped()
         st.button(
-            "Stop", key=f"{self._key}-stop", on_click=self.job.stop, disabled=self.job.stopped()
+            "Stopping …" if asked else "Stop",
+            key=f"{self._key}-stop",
+            on_click=self.job.stop,
+            disabled=asked,
         )
         if self.job.ahead:
             st.info(
                 f"Waiting for its turn: this server writes {AT_ONCE} texts at once, and "
                 f"{self.job.ahead} must end before this one begins."
             )
+
+    def skip_button(self) -> None:
+        """Ends what follows the writing."""
+        if self.job is not None and self.live:
+            st.button(
+                "Skip", key=f"{self._key}-skip", on_click=self.job.abandon,
+                disabled=self.job.abandoned(),
+            )  # fmt: skip
 
     def outcome(self) -> None:
         """Say what went wrong, if anything did."""

@@ -84,6 +84,10 @@ def test_a_stop_does_not_wait_for_the_prompt(smollm2, field) -> None:
     run.run(stopped=lambda: bool(run.standard.written), abandoned=lambda: True)
     assert len(run.standard.written) == 1 and not run.ours.written
     assert run.agreement is None and run.stage == "done"
+    run.measure(stopped=lambda: True)
+    assert run.agreement is None
+    run.measure()
+    assert run.agreement is not None and run.agreement.on_written is None
 
 
 def test_beta_of_layers_is_checked() -> None:
