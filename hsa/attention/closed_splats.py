@@ -17,11 +17,12 @@ from hsa.field.layer_field import LayerField
 class ClosedSplats:
     """M closed splats of B blocks, padded; `log_count` is -∞ where there is none.
 
-    `spread` is ½τs², the share of a splat's variance that counts for a query head.
+    `weight` is ½τ, the share of a splat's variance that counts for a query head.
     """
 
     mean: Float[Tensor, "B G M D"]
-    spread: Float[Tensor, "B G R M D"]
+    variance: Float[Tensor, "B G M D"]
+    weight: Float[Tensor, "B G R M"]
     value: Float[Tensor, "B G M V"]
     log_count: Float[Tensor, "B G M"]
 
@@ -33,8 +34,9 @@ class ClosedSplats:
         """What is not linear in the query: log n + ½τ·y²·s²."""
         heads, queries = y.shape[2:4]
         log_count = self.log_count[:, :, None, None].expand(-1, -1, heads, -1, -1)
+        spread = self.variance.unsqueeze(2) * self.weight.unsqueeze(-1)
         found = torch.baddbmm(
-            log_count.flatten(0, 2), (y * y).flatten(0, 2), self.spread.flatten(0, 2).mT
+            log_count.flatten(0, 2), (y * y).flatten(0, 2), spread.flatten(0, 2).mT
         )
         return found.view(*y.shape[:2], heads, queries, -1)
 
@@ -59,4 +61,4 @@ def closed_splats(
     weight = level_weights(field, 0.5 * field.temper).expand(many, -1, -1, -1).gather(3, index)
     there = opening.splat_there & answer
     count = table.count.gather(2, opening.splat).where(there, 0.0)
-    return ClosedSplats(mean, variance.unsqueeze(2) * weight.unsqueeze(-1), value, count.log())
+    return ClosedSplats(mean, variance, weight, value, count.log())

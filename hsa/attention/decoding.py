@@ -14,42 +14,25 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hsa.attention.block_opening import (
-    LOG2_E,
     KeysByPhrase,
     by_phrase,
     choose,
     choosing_reads,
     own_reads,
     rows_at,
-    tokens_of,
 )
 from hsa.attention.block_plan import SINKS, BlockPlan
 from hsa.attention.block_sums import SplatTable, carry_sums, no_block_sums, routed, splat_table
 from hsa.attention.blocked import BlockedResult, attend_blocks
 from hsa.attention.blocks import into_blocks
-from hsa.attention.closed_splats import ClosedSplats, closed_splats
-from hsa.attention.fused import fused, merged, where_any
+from hsa.attention.closed_splats import closed_splats
+from hsa.attention.decode_answer import Near, Shared, answer_alone, answer_together, tokens_of_each
+from hsa.attention.one_thread import one_thread
 from hsa.attention.own_opening import open_alone
-from hsa.attention.side_by_side import on_cores
 from hsa.errors import InputError
 from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField
 from hsa.field.routing import Router, router
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all queries of the current block read beyond its own keys and those before it.
-
-    `k` and `v` are of sinks and opened tokens, with `mask` -∞ where there is none. `reads` are
-    those of one query, its share of choosing included.
-    """
-
-    k: Float[Tensor, "1 G K D"]
-    v: Float[Tensor, "1 G K V"]
-    mask: Float[Tensor, "1 G 1 K"]
-    closed: ClosedSplats
-    reads: Float[Tensor, " G"]
 
 
 @dataclass(frozen=True)
@@ -146,9 +129,18 @@ def step(
     Args:
         k, v: of the whole text so far, the n new tokens included.
     """
+    if q.shape[1] == 1 and q.device.type == "cpu":
+        with one_thread():
+            return _step(state, q, k, v)
+    return _step(state, q, k, v)
+
+
+def _step(
+    state: Decoding, q: Float[Tensor, "H n D"], k: Float[Tensor, "G T D"], v: Float[Tensor, "G T V"]
+) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"], Decoding]:
     groups, total, dim = k.shape
     q = (q.float() * state.scaling).view(groups, -1, q.shape[1], dim)
-    y = (q.flatten(1, 2) @ state.inverse.mT).view(q.shape)
+    y = torch.bmm(q.flatten(1, 2), state.inverse.mT).view(q.shape)
     size, first = state.plan.block, total - q.shape[2]
     outputs, reads = [], []
     at = first
@@ -161,6 +153,8 @@ def step(
         outputs.append(output)
         reads.append(read)
         at = end
+    if len(outputs) == 1:
+        return outputs[0], reads[0], state
     return torch.cat(outputs, 2), torch.cat(reads, 2), state
 
 
@@ -217,15 +211,18 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
     logits[..., :size] = logits[..., :size].masked_fill(later, -torch.inf)
     opening = choose(field, table, ordered, y.unsqueeze(0), logits.logsumexp(-1).unsqueeze(0), plan)
 
-    def read(kept: Tensor) -> Tensor:
-        return torch.cat([kept[:, :SINKS], rows_at(kept, opening.token)[0]], dim=1).float()[None]
+    closed = closed_splats(field, table, opening, plan.closed_answer)
 
-    there = torch.nn.functional.pad(opening.token_there, (SINKS, 0), value=True)
-    mask = torch.zeros(there.shape, device=k.device).masked_fill_(~there, -torch.inf)
+    def read(kept: Tensor, splats: Tensor) -> Tensor:
+        tokens = torch.cat([kept[:, :SINKS], rows_at(kept, opening.token)[0]], dim=1)
+        return torch.cat([tokens.float(), splats], dim=1)
+
+    there = torch.nn.functional.pad(opening.token_there[0], (SINKS, 0), value=True)
+    bias = torch.zeros(there.shape, device=k.device).masked_fill_(~there, -torch.inf)
     shared = Shared(
-        read(k), read(v), mask.unsqueeze(2),
-        closed_splats(field, table, opening, plan.closed_answer),
-        opening.reads()[0] + choosing_reads(table, plan)[0],
+        read(k, closed.mean[0] @ state.inverse), read(v, closed.value[0]),
+        torch.cat([bias, closed.log_count[0]], -1).unsqueeze(1), closed.variance[0],
+        closed.weight[0].unsqueeze(2), opening.reads()[0] + choosing_reads(table, plan)[0],
     )  # fmt: skip
     return replace(state, table=table, sorted=ordered, shared=shared)
 
@@ -235,108 +232,31 @@ def _answer(
 ) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
     """Outputs of queries begin … end-1, all of the current block."""
     near = max(state.block - 1, 0) * state.plan.block
-    k_near, v_near = k[:, near:end].float(), v[:, near:end].float()
-    later = None
+    own = Near(k[:, near:end].float(), v[:, near:end].float(), None)
     if q.shape[2] > 1:
         number = torch.arange(near, end, device=q.device)
         later = number > torch.arange(begin, end, device=q.device).unsqueeze(1)
         later = torch.zeros(later.shape, device=q.device).masked_fill_(later, -torch.inf)
-    shared = state.shared if state.block >= 2 else None
-    if state.block < 2 or shared is not None:
-        together = _together_fused if _can_fuse(q, k, v, state.field.position) else _together
-        output = together(shared, q, y, k_near, v_near, later)
-        reads = q.new_zeros(q.shape[:3])
-        if shared is not None:
-            reads = shared.reads.view(-1, 1, 1).expand(q.shape[:3])
+        own = replace(own, later=later)
+    if state.block < 2 or state.shared is not None:
+        output = answer_together(state.shared, q, y, own)
+        read = q.new_zeros(q.shape[0]) if state.shared is None else state.shared.reads
+        reads = read.view(-1, 1, 1).expand(q.shape[:3])
         if state.block < 2 or not any(state.own):
             return output, reads
         chosen = torch.tensor(state.own, device=q.device).view(*q.shape[:2], 1)
-        alone, read = _alone(state, q, y, k, v, k_near, v_near, later)
+        alone, read = _alone(state, q, y, k, v, own)
         return alone.where(chosen.unsqueeze(-1) > 0, output), read.where(chosen > 0, reads)
-    return _alone(state, q, y, k, v, k_near, v_near, later)
-
-
-def _can_fuse(*tensors: Tensor) -> bool:
-    return on_cores(*tensors) and tensors[1].shape[-1] == tensors[2].shape[-1]
-
-
-def _together(
-    shared: Shared | None,
-    q: Float[Tensor, "G R n D"],
-    y: Float[Tensor, "G R n D"],
-    k: Float[Tensor, "G L D"],
-    v: Float[Tensor, "G L V"],
-    later: Float[Tensor, "n L"] | None,
-) -> Float[Tensor, "G R n V"]:
-    """Every query reads near keys and what its block opened: one softmax over all of it."""
-    logits = q @ k[:, None].mT
-    parts = [logits if later is None else logits + later]
-    values = [v]
-    if shared is not None:
-        parts.append(q @ shared.k[0, :, None].mT + shared.mask[0].unsqueeze(1))
-        parts.append(shared.closed.log_mass(y.unsqueeze(0))[0])
-        values += [shared.v[0], shared.closed.value[0]]
-    weights = torch.cat(parts, -1).softmax(-1)
-    return weights @ torch.cat(values, 1)[:, None]
-
-
-def _together_fused(
-    shared: Shared | None,
-    q: Float[Tensor, "G R n D"],
-    y: Float[Tensor, "G R n D"],
-    k: Float[Tensor, "G L D"],
-    v: Float[Tensor, "G L V"],
-    later: Float[Tensor, "n L"] | None,
-) -> Float[Tensor, "G R n V"]:
-    """The same by fused attention."""
-    rows = q.flatten(1, 2)[None]
-    mask = None if later is None else later.repeat(q.shape[1], 1)[None, None]
-    parts = [fused(rows, k[None], v[None], mask)]
-    if shared is not None:
-        closed, y = shared.closed, y.unsqueeze(0)
-        parts.append(fused(rows, shared.k, shared.v, shared.mask))
-        mask = closed.log_weight(y).flatten(2, 3)
-        part = fused(y.flatten(2, 3), closed.mean, closed.value, mask)
-        parts.append(where_any(part, closed.log_count > -torch.inf))
-    return merged(parts).view(*q.shape[:3], -1)
+    return _alone(state, q, y, k, v, own)
 
 
 def _alone(
-    state: Decoding,
-    q: Float[Tensor, "G R n D"],
-    y: Float[Tensor, "G R n D"],
-    k: Float[Tensor, "G T D"],
-    v: Float[Tensor, "G T V"],
-    k_near: Float[Tensor, "G L D"],
-    v_near: Float[Tensor, "G L V"],
-    later: Float[Tensor, "n L"] | None,
+    state: Decoding, q: Tensor, y: Tensor, k: Tensor, v: Tensor, near: Near
 ) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
-    """Every query opens for itself and gathers what it opened (all heads of the layer)."""
-    table, ordered = state.table, state.sorted
-    assert table is not None and ordered is not None
-    groups, heads, many, _ = q.shape
-    budget = torch.tensor(state.own, device=q.device).view(groups, heads)
-    opening = open_alone(state.field, table, y.unsqueeze(0), budget)
-    opened = opening.opened[0].permute(1, 2, 0, 3)
+    assert state.table is not None and state.sorted is not None
+    budget = torch.tensor(state.own, device=q.device).view(q.shape[:2])
+    opening = open_alone(state.field, state.table, y.unsqueeze(0), budget)
     most = max(int(own_reads(state.field, budget)[1].max()), 1)
-    token, there = tokens_of(opened, table.count[0].long().expand(opened.shape), ordered, most)
-
-    def gathered(kept: Tensor) -> Tensor:
-        return rows_at(kept, token.flatten(0, 1)).float().unflatten(0, (heads, many)).movedim(2, 0)
-
-    there = there.movedim(2, 0)
-    logits = LOG2_E * (q @ k_near[:, None].mT)
-    if later is not None:
-        logits = logits + later
-    far = LOG2_E * (gathered(k) @ q.unsqueeze(-1)).squeeze(-1)
-    far = far.masked_fill(~there, -torch.inf)
-    sinks = LOG2_E * (q @ k[:, None, :SINKS].float().mT)
-    closed = opening.closed[0] & state.plan.closed_answer
-    masses = (LOG2_E * opening.log_mass[0]).masked_fill(~closed, -torch.inf)
-    top = torch.cat([far, sinks, masses, logits], -1).amax(-1, True)
-    weight = [(part - top).exp2() for part in (logits, far, sinks, masses)]
-    total = torch.stack([part.sum(-1) for part in weight]).sum(0).unsqueeze(-1)
-    near = weight[0] @ v_near[:, None] + weight[2] @ v[:, None, :SINKS].float()
-    output = near + (weight[1].unsqueeze(-2) @ gathered(v)).squeeze(-2)
-    output = output + weight[3] @ table.value[0][:, None]
-    return output / total, opening.reads(table.count)[0]
+    count = state.table.count[0].long()
+    opened = tokens_of_each(opening, count, state.sorted, most)
+    return answer_alone(opening, opened, state.table, state.plan.closed_answer, q, k, v, near)

@@ -31,11 +31,8 @@ def where_any(part: Part, there: Bool[Tensor, "B G m"]) -> Part:
 
 def merged(parts: Sequence[Part]) -> Float[Tensor, "B G n V"]:
     """The parts' outputs, weighted by what is behind them."""
-    output = parts[0][0]
-    if len(parts) == 1:
-        return output
     weight = torch.stack([log for _, log in parts]).softmax(0).unsqueeze(-1)
-    output = output * weight[0]
+    output = parts[0][0] * weight[0]
     for (part, _), share in zip(parts[1:], weight[1:], strict=True):
         output.addcmul_(part, share)
     return output

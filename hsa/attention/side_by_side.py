@@ -7,9 +7,8 @@ core's kernels waste less than two cores sharing every operation.
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import TypeVar
 
@@ -27,33 +26,36 @@ def on_cores(*tensors: torch.Tensor) -> bool:
     return not asked and all(tensor.device.type == "cpu" for tensor in tensors)
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`work` of every item, in order; the next items are made while workers answer.
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """`work` of every item, in order.
 
-    No more than two items a worker are under way, which bounds memory. Gradients are off in
-    the workers. With one thread allowed, or one core, it is a plain loop.
+    A worker that is free makes the next item, while no other does, and works on it; so no more
+    items than workers are there at once. Gradients are off. With one thread it is a plain loop.
     """
     workers = torch.get_num_threads()
     if workers == 1:
-        yield from map(work, items)
-        return
-    pool = _pool(workers)
-    under_way: deque[Future[Result]] = deque()
+        return [work(item) for item in items]
+    source, taking, failed = enumerate(items), threading.Lock(), threading.Event()
+    found: dict[int, Result] = {}
 
-    def quietly(item: Item) -> Result:
-        with torch.no_grad():
-            return work(item)
+    @torch.no_grad()
+    def pull() -> None:
+        while not failed.is_set():
+            try:
+                with taking:
+                    given = next(source, None)
+                if given is None:
+                    return
+                found[given[0]] = work(given[1])
+            except BaseException:
+                failed.set()
+                raise
 
-    try:
-        for item in items:
-            under_way.append(pool.submit(quietly, item))
-            if len(under_way) >= 2 * workers:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        for future in under_way:
-            future.cancel()
+    pulls = [_pool(workers).submit(pull) for _ in range(workers)]
+    wait(pulls)
+    for done in pulls:
+        done.result()
+    return [found[number] for number in range(len(found))]
 
 
 def _pool(workers: int) -> ThreadPoolExecutor:
@@ -71,6 +73,7 @@ def _started(workers: int) -> ThreadPoolExecutor:
     ready = threading.Barrier(workers + 1)
 
     def start() -> None:
+        torch.get_num_threads()  # A thread's first question sets it to the common number.
         torch.set_num_threads(1)
         ready.wait()
 

@@ -7,24 +7,22 @@ import time
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hsa.activations import Activations
-from hsa.attention.blocked import blocked_attention
-from hsa.attention.decoding import Decoding, begin, prefill, step
-from hsa.attention.reference import attend
-from hsa.attention.spending import Spending
-from hsa.errors import FieldError, HSAError, ModelError
+from hsa.errors import FieldError, InputError, ModelError
 from hsa.field.layer_field import LayerField
 from hsa.field.model_field import ModelField
 from hsa.inference.guard import FAILURES, Guard, Health, not_finite, relative_error
+from hsa.inference.late import missed
 from hsa.inference.ledger import Ledger
 from hsa.inference.plan import RunPlan
+from hsa.inference.readable import check_expressible, spans
+from hsa.inference.sequence import Answered, Sequence, answer, exact_rows
 from hsa.models.loaded import LoadedModel
 from hsa.models.program import AttentionCall
-from hsa.models.splat_cache import Cache, states_of
-from hsa.models.substitution import LOGIT_CHANGING, standard
+from hsa.models.splat_cache import Cache, SplatLayer, states_of
+from hsa.models.substitution import standard
 
 
 @dataclass
@@ -33,6 +31,13 @@ class HSAProgram:
 
     One program serves one generation: it holds its cache and its counts, and nothing of it is
     shared with another visitor. The field and the model may be.
+
+    Raises:
+        FieldError: no field, or another model's.
+        InputError: a plan for another model.
+        ModelError: in a forward pass, what HSA cannot read: a mask that says more than padding,
+            a cache that it has not filled, logits that splats cannot express. What fails
+            inside HSA does not end the pass: standard attention answers, and `ledger` says so.
     """
 
     loaded: LoadedModel
@@ -59,42 +64,80 @@ class HSAProgram:
                 needed="a field of this model",
                 attempt="fit one with `python -m hsa fit`, or read every key",
             )
+        if tuple(self.plan.beta.shape) != shape:
+            raise InputError(
+                "The plan belongs to another model",
+                got=f"{tuple(self.plan.beta.shape)} layers and heads",
+                needed=f"{shape}, those of {self.loaded.title}",
+                attempt="make the plan from this model's field",
+            )
         self.ledger, self.health = Ledger(*shape), Health(*shape)
         self._number = {module: n for n, module in enumerate(self.loaded.attention_modules)}
         self._layers: dict[int, LayerField] = {}
         self._mask: Tensor | None = None
-        self._leads: list[int] = []
+        self._spans: list[tuple[int, int]] = []
 
     def __call__(self, call: AttentionCall) -> Float[Tensor, "B Tq H D"]:
         """Answer one layer's call."""
         start = time.perf_counter()
-        layer = self._number[call.module]
-        beta = self.plan.beta[layer] * self.health.beta[layer]
-        window = call.sliding_window
-        reads_all = (
-            self.plan.blocks is None
-            or not bool(beta.any())
-            or (window is not None and window < call.key.shape[2])
-        )
+        layer = self._number.get(call.module)
+        if layer is None:
+            raise ModelError(
+                "Another model runs under this program",
+                got=type(call.module).__name__,
+                needed=f"{self.loaded.title}, for which the program was made",
+                attempt="a program of its own for each model",
+            )
         try:
-            if reads_all:
+            if self._reads_all(layer, call):
                 self._read_everything(layer, call)
                 return standard(call)
-            _check_expressible(call)
-            return self._blend(layer, call, beta)
+            check_expressible(call)
+            return self._blend(layer, call)
         finally:
             self.ledger.seconds += time.perf_counter() - start
 
-    def _blend(self, layer: int, call: AttentionCall, beta: Tensor) -> Tensor:
+    def _beta(self, layer: int) -> Float[Tensor, " H"]:
+        return self.plan.beta[layer] * self.health.beta[layer]
+
+    def _reads_all(self, layer: int, call: AttentionCall) -> bool:
+        """By the plan, by trouble, or because a window already bounds what the layer reads."""
+        window = call.sliding_window
+        # A sliding layer of a cache carries no state: its first keys leave it.
+        slides = window is not None and (
+            window < call.key.shape[2]
+            or (self.cache is not None and states_of(self.cache, layer) is None)
+        )
+        return self.plan.blocks is None or slides or not bool(self._beta(layer).any())
+
+    def _blend(self, layer: int, call: AttentionCall) -> Tensor:
+        blocks, place = self.plan.blocks, states_of(self.cache, layer)
+        assert blocks is not None
+        sequences = self._sequences(layer, call, place)
+        known = (place and place.states) or [None] * len(sequences)
         try:
-            output, troubled = self._answer(layer, call)
-        except HSAError as error:
-            return self._whole_layer(layer, call, str(error), "failure")
+            answers = [
+                answer(text, self._field(layer), blocks, self._own(layer), state, place is not None)
+                for text, state in zip(sequences, known, strict=True)
+            ]
+            troubled = torch.zeros(call.query.shape[1], dtype=torch.bool)
+            for text, found in zip(sequences, answers, strict=True):
+                troubled |= self._judge(text, found.output)
+        except FieldError as error:
+            return self._whole_layer(call, sequences, place, str(error))
         except FAILURES as error:
-            return self._whole_layer(
-                layer, call, f"{type(error).__name__}: {str(error)[:200]}", "failure"
-            )
-        beta = beta.masked_fill(troubled, 0.0).to(output.device)
+            what = f"{type(error).__name__}: {str(error)[:200]}"
+            return self._whole_layer(call, sequences, place, what)
+        if place is not None:
+            place.states = [found.state for found in answers]
+        beta = self._beta(layer).masked_fill(troubled, 0.0)
+        for found in answers:
+            self.ledger.read(layer, _all_read(found, beta), found.keys, found.output.shape[1])
+        beta = beta.to(call.query.device)
+        batch, heads, asked, _ = call.query.shape
+        output = call.query.new_zeros(batch, asked, heads, call.value.shape[-1]).float()
+        for row, (text, found) in enumerate(zip(sequences, answers, strict=True)):
+            output[row, text.rows] = found.output.movedim(1, 0)
         if bool((beta == 1).all()):
             return output.to(call.query.dtype)
         usual = standard(call)
@@ -102,115 +145,65 @@ class HSAProgram:
         # A head in trouble may hold NaN, which no weight of zero takes away.
         return torch.where((beta > 0)[:, None], mixed, usual)
 
-    def _whole_layer(self, layer: int, call: AttentionCall, message: str, cause: str) -> Tensor:
+    def _whole_layer(
+        self, call: AttentionCall, sequences: list[Sequence], place: SplatLayer | None, message: str
+    ) -> Tensor:
+        """Standard attention for a call that HSA failed on; what it missed is kept for it."""
+        layer = sequences[0].layer
         self.ledger.fell_back(layer, None, message)
         for head in range(self.loaded.query_heads):
-            self.health.trouble(cause, layer, head, self.guard, self.ledger)
+            self.health.trouble("failure", layer, head, self.guard, self.ledger)
+        if place is not None:
+            known = place.states or [None] * len(sequences)
+            place.states = [
+                missed(state, text.q) for state, text in zip(known, sequences, strict=True)
+            ]
         self._read_everything(layer, call)
         return standard(call)
 
-    def _answer(self, layer: int, call: AttentionCall) -> tuple[Tensor, Tensor]:
-        """HSA outputs [B, Tq, H, V] of a call, and the heads that must not use them."""
-        batch, heads, asked, _ = call.query.shape
-        place = states_of(self.cache, layer)
-        total = call.key.shape[2] if place is None else int(place.get_seq_length())
-        leads = self._check_mask(call, total)
-        output = call.query.new_zeros(
-            batch, asked, heads, call.value.shape[-1], dtype=torch.float32
-        )
-        known: list[Decoding | None] = (place and place.states) or [None] * batch
-        states: list[Decoding] = []
-        troubled = torch.zeros(heads, dtype=torch.bool)
-        for row in range(batch):
-            k, v = (t[row, :, leads[row] : total] for t in (call.key, call.value))
-            q = call.query[row, :, max(asked - k.shape[1], 0) :]
-            found, state = self._sequence(layer, call, q, k, v, known[row], place is not None)
-            troubled |= self._judge(layer, call.scaling, q, k, v, found)
-            output[row, asked - q.shape[1] :] = found.movedim(1, 0)
-            if state is not None:
-                states.append(state)
-        if place is not None and states:
-            place.states = states
-        return output, troubled
+    def _sequences(
+        self, layer: int, call: AttentionCall, place: SplatLayer | None
+    ) -> list[Sequence]:
+        """Each sequence of the call without its padding."""
+        total = call.key.shape[2]
+        if place is not None:
+            if place.keys is None or place.keys.shape[2] != total:
+                raise ModelError(
+                    "The model runs on another cache than its program",
+                    got=f"{total} keys",
+                    needed="`past_key_values` to be the cache that the program was given",
+                )
+            total = int(place.get_seq_length())
+        if call.mask is None or call.mask is not self._mask:
+            self._spans, self._mask = spans(call, total), call.mask
+        before = total - call.query.shape[2]
+        found = []
+        for row, (first, end) in enumerate(self._spans):
+            rows = slice(max(first - before, 0), end - before)
+            k, v = call.key[row, :, first:end], call.value[row, :, first:end]
+            q = call.query[row, :, rows]
+            found.append(Sequence(layer, rows, q, k, v, call.scaling, call.causal))
+        return found
 
-    def _sequence(
-        self,
-        layer: int,
-        call: AttentionCall,
-        q: Float[Tensor, "H n D"],
-        k: Float[Tensor, "G T D"],
-        v: Float[Tensor, "G T V"],
-        state: Decoding | None,
-        keep: bool,
-    ) -> tuple[Float[Tensor, "H n V"], Decoding | None]:
-        """One sequence's outputs, and its state where a cache can carry it."""
-        assert self.plan.blocks is not None
-        field, own = self._field(layer), self._own(layer)
-        asked, total = q.shape[1], k.shape[1]
-        positions = torch.arange(total - asked, total)
-        near = self.plan.blocks.near_read(positions).sum()
-        after = None
-        if not call.causal:
-            found, read = _both_ways(layer, field, q, k, v, call.scaling, self._most_read())
-            near = torch.zeros(())
-        elif asked == total:
-            if not keep:
-                result = blocked_attention(q, k, v, call.scaling, field, self.plan.blocks, own)
-            else:
-                empty = begin(field, self.plan.blocks, call.scaling, own, v.shape[-1])
-                result, after = prefill(empty, q, k, v)
-            found = result.output.flatten(0, 1)
-            size = self.plan.blocks.block
-            weight = (torch.arange(result.reads.shape[0]) * size).neg().add(total).clamp_max(size)
-            shares = torch.tensor(own).view(result.reads.shape[1:]) == 0
-            far = result.reads + result.choosing.unsqueeze(2) * shares.to(result.reads.device)
-            read = (far.cpu() * weight[:, None, None]).sum(0).flatten()
-        elif state is None:
-            raise ModelError(
-                "This cache was not filled by HSA",
-                got=f"{total - asked} tokens whose queries are unknown",
-                needed="a cache of `splat_cache` that HSA has read from its first token",
-                attempt="begin the text anew",
-            )
-        else:
-            state = replace(state, own=own, field=field)
-            output, reads, after = step(state, q, k, v)
-            found, read = output.flatten(0, 1), reads.sum(-1).flatten().cpu()
-        keys = (positions + 1).sum() if call.causal else torch.tensor(asked * total)
-        self.ledger.read(layer, read + near, keys.expand_as(read), asked)
-        return found, after
-
-    def _judge(
-        self, layer: int, scaling: float, q: Tensor, k: Tensor, v: Tensor, found: Tensor
-    ) -> Tensor:
+    def _judge(self, text: Sequence, found: Float[Tensor, "H n V"]) -> Bool[Tensor, " H"]:
         """Heads that are not finite, or beyond the error bound on checked queries."""
         bad = not_finite(found).cpu()
         for head in bad.nonzero().flatten().tolist():
-            self.ledger.fell_back(layer, head, "HSA gave numbers that are not finite")
-            self.health.trouble("not finite", layer, head, self.guard, self.ledger)
-        first = k.shape[1] - q.shape[1]
-        rows = self.guard.rows(first, q.shape[1])
+            self.ledger.fell_back(text.layer, head, "HSA gave numbers that are not finite")
+            self.health.trouble("not finite", text.layer, head, self.guard, self.ledger)
+        rows = self.guard.rows(text.before, text.q.shape[1])
         if not rows:
             return bad
-        heads, groups = q.shape[0], k.shape[0]
-        picked = q[:, rows].float().reshape(groups, -1, len(rows), q.shape[2])
-        logits = scaling * (picked @ k.float().unsqueeze(1).mT)
-        if self.loaded.causal:
-            later = torch.arange(k.shape[1], device=q.device) > first + torch.tensor(
-                rows, device=q.device
-            ).unsqueeze(1)
-            logits = logits.masked_fill(later, -torch.inf)
-        wanted = (logits.softmax(-1) @ v.float().unsqueeze(1)).view(heads, len(rows), -1)
-        error = relative_error(found[:, rows], wanted).cpu()
-        self.ledger.checked(layer, error)
+        error = relative_error(found[:, rows], exact_rows(text, rows)).cpu()
+        self.ledger.checked(text.layer, error)
         beyond = (error > self.guard.bound) & ~bad
         for head in beyond.nonzero().flatten().tolist():
             self.ledger.fell_back(
-                layer, head,
+                text.layer, head,
                 f"output error {float(error[head]):.2f} on {len(rows)} checked queries, "
                 f"bound {self.guard.bound:g}",
             )  # fmt: skip
-            self.health.trouble("error", layer, head, self.guard, self.ledger)
+            self.health.trouble("error", text.layer, head, self.guard, self.ledger)
         return bad | beyond
 
     def _field(self, layer: int) -> LayerField:
@@ -226,7 +219,7 @@ class HSAProgram:
         return replace(field, temper=field.temper * factor)
 
     def _own(self, layer: int) -> tuple[int, ...]:
-        """Far tokens opened per query; a shared head that needs more reads opens alone."""
+        """Far reads of each query of a head; a shared one that needs more opens alone."""
         assert self.plan.blocks is not None
         more = self.health.more_reads[layer].tolist()
         least = max(self.plan.blocks.tokens, 16)
@@ -235,93 +228,21 @@ class HSAProgram:
             for own, factor in zip(self.plan.own[layer], more, strict=True)
         )
 
-    def _most_read(self) -> int:
-        assert self.plan.blocks is not None
-        return self.plan.blocks.splats + self.plan.blocks.tokens
-
     def _read_everything(self, layer: int, call: AttentionCall) -> None:
         """Count a call that reads every visible key."""
         batch, heads, asked, _ = call.query.shape
         if call.mask is not None and call.mask.dtype == torch.bool:
-            seen = float(call.mask.sum()) * batch / call.mask.shape[0]
+            seen = float(call.mask[:, 0].sum()) * batch / call.mask.shape[0]
+        elif call.causal and asked > 1:
+            # Without a mask the text begins here, however large a static cache is.
+            seen = batch * asked * (asked + 1) / 2
         else:
-            total = call.key.shape[2]
-            seen = batch * sum(range(total - asked + 1, total + 1)) if call.causal else (
-                batch * asked * total
-            )  # fmt: skip
+            seen = batch * asked * call.key.shape[2]
         each = torch.full((heads,), float(seen))
         self.ledger.read(layer, each, each, batch * asked)
 
-    def _check_mask(self, call: AttentionCall, total: int) -> list[int]:
-        """Where each sequence begins; a mask that says more than padding is refused."""
-        batch = call.query.shape[0]
-        if call.mask is None:
-            return [0] * batch
-        if call.mask is self._mask:
-            return self._leads
-        if call.mask.dtype != torch.bool:
-            raise _unknown_mask("a mask of numbers added to the logits")
-        asked, leads = call.query.shape[2], []
-        for row in range(batch):
-            seen = call.mask[row if call.mask.shape[0] > 1 else 0, 0]
-            visible = seen[-1].nonzero().flatten()
-            if not visible.numel():
-                raise _unknown_mask("a query that may see nothing")
-            lead = int(visible[0])
-            for at in {asked - 1, asked // 2, max(lead - (total - asked), 0)}:
-                last = total - asked + at if call.causal else int(visible[-1])
-                wanted = torch.arange(seen.shape[1], device=seen.device)
-                wanted = (wanted >= lead) & (wanted <= last)
-                own = wanted & seen[-1] if call.causal else wanted
-                if not torch.equal(seen[at], own):
-                    raise _unknown_mask(f"keys hidden from query {at} within its text")
-            leads.append(lead)
-        self._mask, self._leads = call.mask, leads
-        return leads
 
-
-def _unknown_mask(got: str) -> ModelError:
-    return ModelError(
-        "This attention mask cannot be read by HSA",
-        got=got,
-        needed="causal or bidirectional attention with padding at the ends",
-    )
-
-
-def _check_expressible(call: AttentionCall) -> None:
-    """Refuse logits that no closed splat can answer for (design §6).
-
-    Raises:
-        ModelError: soft-capped logits, additive position biases or learned sinks.
-    """
-    changing = [name for name in LOGIT_CHANGING if call.extras.get(name) is not None]
-    if call.softcap is not None:
-        changing.append("softcap")
-    if changing:
-        raise ModelError(
-            "HSA cannot read a part of the keys of this model",
-            got=f"attention with {', '.join(changing)}",
-            needed="softmax over scaled q·k",
-            attempt="read every key (reads of at least the text's length)",
-        )
-
-
-def _both_ways(
-    layer: int,
-    field: LayerField,
-    q: Float[Tensor, "H T D"],
-    k: Float[Tensor, "G T D"],
-    v: Float[Tensor, "G T V"],
-    scaling: float,
-    reads: int,
-) -> tuple[Float[Tensor, "H T V"], Float[Tensor, " H"]]:
-    """A bidirectional layer by the reference; the first and last tokens are special."""
-    special = torch.zeros(k.shape[1], dtype=torch.bool, device=k.device)
-    special[[0, -1]] = True
-    activations = Activations(layer, q, k, v, scaling, False, special)
-    spending = Spending(torch.full((q.shape[0],), reads))
-    result = attend(activations, field, spending)
-    spent = torch.zeros(q.shape[0])
-    for block in result.blocks:
-        spent += block.reads.flatten(0, 1).sum(-1) + block.near_count.sum()
-    return result.output, spent
+def _all_read(found: Answered, beta: Float[Tensor, " H"]) -> Float[Tensor, " H"]:
+    """Reads of heads that are HSA alone, standard attention alone, or both."""
+    hsa, usual = found.reads * (beta > 0), found.keys * (beta < 1)
+    return hsa + usual

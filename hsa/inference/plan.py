@@ -32,6 +32,15 @@ class RunPlan:
     beta: Float[Tensor, "L H"]
 
     def __post_init__(self) -> None:
+        shape = tuple(self.beta.shape)
+        if {(len(self.own), len(row)) for row in self.own} != {shape}:
+            raise InputError(
+                "Reads and β do not belong together",
+                got=f"reads of {[len(row) for row in self.own]} heads, β of shape {shape}",
+                needed="one of each for every layer and head",
+            )
+        if min(min(row) for row in self.own) < 0:
+            raise InputError("Far reads are out of bounds", got="a negative number", needed="0 up")
         if not bool(((self.beta >= 0) & (self.beta <= 1)).all()):
             worst = self.beta.flatten()[(self.beta.flatten() - 0.5).abs().argmax()]
             raise InputError(
@@ -39,8 +48,19 @@ class RunPlan:
             )
 
     def with_beta(self, beta: float | Tensor) -> RunPlan:
-        """The same with β for the model, per layer [L] or per head [L, H]."""
+        """The same with β for the model, per layer [L] or per head [L, H].
+
+        Raises:
+            InputError: β outside 0 to 1, or for other layers and heads.
+        """
         value = torch.as_tensor(beta, dtype=torch.float32)
+        layers, heads = self.beta.shape
+        if tuple(value.shape) not in ((), (layers,), (layers, heads)):
+            raise InputError(
+                "β does not fit the model",
+                got=f"shape {tuple(value.shape)}",
+                needed=f"one number, {layers} for its layers, or {layers} × {heads} for its heads",
+            )
         if value.dim() == 1:
             value = value.unsqueeze(1)
         return RunPlan(self.blocks, self.own, value.expand(self.beta.shape).clone())

@@ -11,6 +11,7 @@ from torch import Tensor
 from hsa.field.model_field import ModelField
 from hsa.hyperparameter import check_bounds, hyperparameter
 from hsa.inference.agreement import agreement, standard_logits
+from hsa.inference.guard import Guard
 from hsa.inference.plan import RunPlan
 from hsa.models.loaded import LoadedModel
 from hsa.tokens import Tokens
@@ -58,18 +59,28 @@ class TransitionController:
         self.history: list[Observation] = []
 
     def observe(
-        self, loaded: LoadedModel, field: ModelField, plan: RunPlan, tokens: Tokens
+        self,
+        loaded: LoadedModel,
+        field: ModelField,
+        plan: RunPlan,
+        tokens: Tokens,
+        guard: Guard | None = None,
     ) -> Observation:
         """Try the next higher β on a text, keep it if both agree, and lower the layers at fault.
 
         `held` is the highest β that each layer is still allowed; a layer at fault has it
         lowered, so that it is not raised to the same place again.
+
+        Args:
+            guard: when heads fall back. What falls back agrees, so that HSA's own disagreement
+                shows only if all that is finite is trusted, as it is when left out.
         """
         rise, bound = self.settings.rise, self.settings.bound
         tried = torch.minimum(self.beta + rise, self.held)
         standard = standard_logits(loaded, tokens)
+        guard = guard or Guard(bound=1e6)
         alone = torch.full_like(tried, torch.nan)
-        found = agreement(loaded, field, plan.with_beta(tried), tokens, standard)
+        found = agreement(loaded, field, plan.with_beta(tried), tokens, standard, guard)
         kl = float(found.kl_nats.mean())
         if kl <= bound:
             self.beta = tried
@@ -79,7 +90,7 @@ class TransitionController:
             for layer in error.argsort(descending=True)[: self.settings.suspects].tolist():
                 single = torch.zeros_like(tried)
                 single[layer] = tried[layer]
-                run = agreement(loaded, field, plan.with_beta(single), tokens, standard)
+                run = agreement(loaded, field, plan.with_beta(single), tokens, standard, guard)
                 alone[layer] = run.kl_nats.mean()
             share = alone.nan_to_num(-1.0)
             fault = share > bound / len(tried)

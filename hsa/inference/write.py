@@ -101,10 +101,10 @@ def _ends(loaded: LoadedModel) -> set[int]:
 
 
 def _check(loaded: LoadedModel, ids: Sequence[int], most: int, temperature: float) -> None:
-    if not loaded.writes:
+    if not loaded.writes or loaded.tokenizer is None:
         raise ModelError(
             f"{loaded.title} writes no text",
-            needed="a causal language model with its output head",
+            needed="a causal language model with its output head and its tokenizer",
             attempt="use 'smollm2'",
         )
     if not ids:

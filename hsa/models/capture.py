@@ -164,7 +164,7 @@ def _inputs(loaded: LoadedModel, batch: list[Tokens]) -> dict[str, Tensor]:
     """Ids padded on the right; causal tokens never see what follows, so need no mask."""
     device = loaded.model.device
     longest = max(len(tokens) for tokens in batch)
-    padding = loaded.tokenizer.pad_token_id or 0
+    padding = (loaded.tokenizer and loaded.tokenizer.pad_token_id) or 0
     rows = [list(tokens.ids) + [padding] * (longest - len(tokens)) for tokens in batch]
     inputs = {"input_ids": torch.tensor(rows, device=device)}
     if not loaded.causal and len({len(tokens) for tokens in batch}) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hsa.errors import ModelError
 from hsa.models import tokenization
 from hsa.tokens import Tokens
 
@@ -19,6 +20,7 @@ class LoadedModel:
 
     Attributes:
         name: as the user gave it: key of the catalogue, hub id or folder.
+        tokenizer: None in an adopted model that came without one; it reads ids alone.
         attention_modules: the modules that call attention, in the order of the layers.
         max_tokens: longest text it reads.
         fingerprint: a field fitted on one model is refused by another by this.
@@ -51,5 +53,12 @@ class LoadedModel:
 
         Raises:
             InputError: not a text, or nothing in it to read.
+            ModelError: the model came without a tokenizer.
         """
+        if self.tokenizer is None:
+            raise ModelError(
+                f"{self.title} has no tokenizer",
+                needed="ids, or what else the model itself takes",
+                attempt="give `adopt` the tokenizer too",
+            )
         return tokenization.tokenize(self.tokenizer, text, self.max_tokens)

@@ -79,7 +79,8 @@ def load(
             attempt="check that the folder's tokenizer is the model's own",
         )
     max_tokens = where.max_tokens or _limit(config, tokenizer)
-    calls = attention_calls(model, ids[:max_tokens])
+    probe = torch.tensor([ids[:max_tokens]], device=model.device)
+    calls = attention_calls(model, {"input_ids": probe})
     if where.weights_sha256 is None:
         print_of_model = fingerprint.of_model(model)
     else:

@@ -82,6 +82,9 @@ class SplatStaticLayer(_States, StaticLayer):
         self._selected(beam_idx.tolist())
 
 
+SplatLayer = SplatDynamicLayer | SplatStaticLayer
+
+
 def splat_cache(config: PretrainedConfig, longest: int | None = None) -> Cache:
     """A cache for one generation: growing, or of `longest` tokens if given.
 
@@ -100,9 +103,9 @@ def splat_cache(config: PretrainedConfig, longest: int | None = None) -> Cache:
     return cache
 
 
-def states_of(cache: Cache | None, layer: int) -> SplatDynamicLayer | SplatStaticLayer | None:
+def states_of(cache: Cache | None, layer: int) -> SplatLayer | None:
     """The place for a layer's states; None if this cache has none."""
     if cache is None or layer >= len(cache.layers):
         return None
     found = cache.layers[layer]
-    return found if isinstance(found, SplatDynamicLayer | SplatStaticLayer) else None
+    return found if isinstance(found, SplatLayer) else None

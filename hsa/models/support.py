@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
 ATTEMPT = "use 'smollm2' or 'minilm', or a Llama-, Qwen-, Mistral-, GPT-2- or BERT-like model"
 
 
-def attention_calls(model: PreTrainedModel, ids: list[int]) -> list[AttentionCall]:
+def attention_calls(
+    model: PreTrainedModel, inputs: Mapping[str, Tensor], partly: bool = True
+) -> list[AttentionCall]:
     """The calls of one small forward pass, one per layer, in order.
 
     Some architectures accept any attention implementation and never call it, so only
     counting tells.
+
+    Args:
+        partly: HSA must be able to read a part of the keys, so that logits which closed
+            splats cannot express are refused.
 
     Raises:
         ModelError: attention is not called once per layer, or cannot be expressed here.
@@ -35,10 +42,10 @@ def attention_calls(model: PreTrainedModel, ids: list[int]) -> list[AttentionCal
 
     with torch.no_grad(), program.running(record):
         try:
-            model.base_model(input_ids=torch.tensor([ids], device=model.device), use_cache=False)
+            model.base_model(**inputs)
         except Exception as error:
             raise ModelError(
-                "The model fails on a small text",
+                "The model fails on a small input",
                 got=f"{type(error).__name__}: {str(error)[:200]}",
                 attempt=ATTEMPT,
             ) from error
@@ -48,21 +55,22 @@ def attention_calls(model: PreTrainedModel, ids: list[int]) -> list[AttentionCal
             model, f"{len(calls)} calls of the attention function in {expected} layers"
         )
     for call in calls:
-        _check_expressible(model, call)
+        if partly:
+            _check_logits(model, call)
+        if call.value.shape != call.key.shape or call.query.shape[2] != call.key.shape[2]:
+            raise _unsupported(model, "values or keys of another shape than the queries")
     shapes = {(*call.query.shape[1:], *call.key.shape[1:], call.causal) for call in calls}
     if len(shapes) != 1:
         raise _unsupported(model, "layers with different heads, or partly causal")
     return calls
 
 
-def _check_expressible(model: PreTrainedModel, call: AttentionCall) -> None:
+def _check_logits(model: PreTrainedModel, call: AttentionCall) -> None:
     changing = [name for name in LOGIT_CHANGING if call.extras.get(name) is not None]
     if call.softcap is not None:
         changing.append("softcap")
     if changing:
         raise _unsupported(model, f"attention logits changed by {', '.join(changing)}")
-    if call.value.shape != call.key.shape or call.query.shape[2] != call.key.shape[2]:
-        raise _unsupported(model, "values or keys of another shape than the queries")
 
 
 def _unsupported(model: PreTrainedModel, got: str) -> ModelError:
