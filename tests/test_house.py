@@ -32,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "fitting": ENGINE | {"models"},
     "inference": ENGINE | {"models"},
     "evaluation": ENGINE | {"models", "fitting", "inference", "adaptation", "explanation"},
-    "figures": ENGINE | {"adaptation", "explanation", "specialization", "evaluation"},
+    "figures": ENGINE | {"adaptation", "explanation", "specialization", "inference", "evaluation"},
 }
 EVERY_ROOM = set(ROOMS)
 ROOMS |= {"commands": EVERY_ROOM, "__main__": {"errors", "commands"}}

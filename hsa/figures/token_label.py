@@ -20,6 +20,12 @@ def token_label(token: str) -> str:
     return label if len(label) <= MOST_CHARACTERS else label[: MOST_CHARACTERS - 1] + "…"
 
 
+def token_in_text(token: str) -> str:
+    """The token as it stands in a text: spaces and line breaks kept, what is unseen shown."""
+    marks = {"\n": "↵\n", "\t": "\t", "\r": ""}
+    return _UNSEEN.sub(lambda match: marks.get(match[0], "\ufffd"), token)
+
+
 def for_plotly(text: str) -> str:
     """Text in which Plotly finds neither tags nor formulas nor placeholders."""
     escaped = html.escape(text, quote=False)

@@ -47,6 +47,7 @@ def agreement(
     tokens: Tokens,
     standard: Float[Tensor, "T V"] | None = None,
     guard: Guard | None = None,
+    program: HSAProgram | None = None,
 ) -> Agreement:
     """Run the text under a plan and compare it with standard attention.
 
@@ -54,6 +55,7 @@ def agreement(
         standard: the standard logits where they are known; computed if left out.
         guard: when heads fall back to standard attention; a measurement that wants HSA's own
             errors gives one that trusts all.
+        program: a fresh one of this plan to run; made of plan and guard if left out.
 
     Raises:
         InputError: more tokens than model or memory hold.
@@ -63,7 +65,8 @@ def agreement(
     check_text(loaded, len(tokens), logits=copies + compared_copies(len(tokens)), blocked=blocked)
     if standard is None:
         standard = standard_logits(loaded, tokens)
-    program = HSAProgram(loaded, field, plan, guard=guard or Guard())
+    if program is None:
+        program = HSAProgram(loaded, field, plan, guard=guard or Guard())
     with running(program):
         found = forward_logits(loaded, tokens)
     kl, top = compared(standard, found)

@@ -78,7 +78,7 @@ def case(page: Frame, empty: str) -> Case:
         tokens = engine.tokens(loaded, text)
     for note in tokens.notes:
         st.info(plain(note))
-    ready = _field(loaded)
+    ready = field(loaded)
     with refusals.refusals():
         return _spent(page, loaded, tokens, ready)
 
@@ -103,7 +103,7 @@ def _spent(page: Frame, loaded: LoadedModel, tokens: Tokens, ready: engine.Ready
     return Case(loaded, tokens, ready, reads, way, spent)
 
 
-def _field(loaded: LoadedModel) -> engine.ReadyField:
+def field(loaded: LoadedModel) -> engine.ReadyField:
     """The model's field, or the offer to fit a small one."""
     try:
         with waiting() as progress:

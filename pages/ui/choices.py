@@ -13,17 +13,19 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 
 import streamlit as st
 
-from pages.ui import long_texts
+from hsa.inference.writing import Writing
+from pages.ui import long_texts, readers
 from pages.ui.plain import plain, sendable
 from pages.ui.samples import SAMPLES, sample_text
 
 T = TypeVar("T")
-N = TypeVar("N", bound=str)
 
 Way = Literal["field", "per_head", "per_query", "uniform"]
 Scale = Literal["linear", "gamma", "log"]
 Measure = Literal["weight", "contribution"]
 Opening = Literal["query", "block"]
+Opens = Literal["query", "block", "mixed"]
+View = Literal["continue", "chat"]
 
 _RESTORED = "choices-restored"
 _NOTICES = "choices-notices"
@@ -69,75 +71,69 @@ class Choice(Generic[T]):
         return {"key": key, "on_change": heard}
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.strip().isascii() or not low <= int(text) <= high:
-            raise ValueError(text)
-        return int(text)
-
-    return read
-
-
-def _one_of(*names: N) -> Callable[[str], N]:
-    def read(text: str) -> N:
-        for name in names:
-            if text == name:
-                return name
-        raise ValueError(text)
-
-    return read
-
-
-def _name(text: str) -> str:
-    if not text.strip() or len(text) > 500:
-        raise ValueError(text)
-    return sendable(text.strip())
-
-
-def _pair(text: str) -> tuple[int, int]:
-    query, key = text.split(",")
-    whole = _whole(0, 1_000_000)
-    return whole(query), whole(key)
-
-
 MOST_READS = 1_000_000
 
-MODEL: Choice[str] = Choice("model", "smollm2", _name, "a model's name, hub id or folder")
-SAMPLE: Choice[str] = Choice("sample", "", _one_of(*SAMPLES), "the name of a sample")
+MODEL: Choice[str] = Choice("model", "smollm2", readers.name, "a model's name, hub id or folder")
+SAMPLE: Choice[str] = Choice("sample", "", readers.one_of(*SAMPLES), "the name of a sample")
 TEXT: Choice[str] = Choice(
     "text", "", long_texts.read, "a text that this server still has", long_texts.write
 )
 READS: Choice[int | None] = Choice(
-    "reads", None, _whole(1, MOST_READS), f"a whole number from 1 to {MOST_READS:,}"
+    "reads", None, readers.whole(1, MOST_READS), f"a whole number from 1 to {MOST_READS:,}"
 )
-WAY: Choice[Way] = Choice("spend", "field", _one_of(*get_args(Way)), ", ".join(get_args(Way)))
-LAYER: Choice[int] = Choice("layer", 0, _whole(0, 10_000), "a layer's number, from 0")
-HEAD: Choice[int] = Choice("head", 0, _whole(0, 10_000), "a head's number, from 0")
-COLOUR: Choice[str] = Choice("colour", "agreement", _name, "the name of a score")
+WAY: Choice[Way] = Choice(
+    "spend", "field", readers.one_of(*get_args(Way)), ", ".join(get_args(Way))
+)
+LAYER: Choice[int] = Choice("layer", 0, readers.whole(0, 10_000), "a layer's number, from 0")
+HEAD: Choice[int] = Choice("head", 0, readers.whole(0, 10_000), "a head's number, from 0")
+COLOUR: Choice[str] = Choice("colour", "agreement", readers.name, "the name of a score")
 SCALE: Choice[Scale] = Choice(
-    "scale", "linear", _one_of(*get_args(Scale)), ", ".join(get_args(Scale))
+    "scale", "linear", readers.one_of(*get_args(Scale)), ", ".join(get_args(Scale))
 )
 HIDE_FIRST: Choice[bool] = Choice(
-    "hide_first", False, lambda text: _one_of("yes", "no")(text) == "yes", "yes or no",
+    "hide_first", False, lambda text: readers.one_of("yes", "no")(text) == "yes", "yes or no",
     lambda value: "yes" if value else "no",
 )  # fmt: skip
 MEASURE: Choice[Measure] = Choice(
-    "measure", "weight", _one_of(*get_args(Measure)), ", ".join(get_args(Measure))
+    "measure", "weight", readers.one_of(*get_args(Measure)), ", ".join(get_args(Measure))
 )
 OPENING: Choice[Opening] = Choice(
-    "opening", "query", _one_of(*get_args(Opening)), ", ".join(get_args(Opening))
+    "opening", "query", readers.one_of(*get_args(Opening)), ", ".join(get_args(Opening))
 )
 CELL: Choice[tuple[int, int] | None] = Choice(
-    "cell", None, _pair, "two positions, query,key",
+    "cell", None, readers.pair, "two positions, query,key",
     lambda cell: "" if cell is None else f"{cell[0]},{cell[1]}",
 )  # fmt: skip
 FROM: Choice[int | None] = Choice(
-    "from", None, _whole(0, 1_000_000), "the first position to show in the maps"
+    "from", None, readers.whole(0, 1_000_000), "the first position to show in the maps"
 )
+VIEW: Choice[View] = Choice(
+    "view", "continue", readers.one_of(*get_args(View)), ", ".join(get_args(View))
+)
+NEW: Choice[int] = Choice(
+    "new", Writing.most, readers.whole(1, 512), "a whole number from 1 to 512"
+)
+TEMPERATURE: Choice[float] = Choice(
+    "temperature", Writing.temperature, *readers.bounded("temperature"), "{:g}".format
+)
+SEED: Choice[int] = Choice(
+    "seed", Writing.seed, readers.whole(0, 2**31 - 1), "a whole number from 0"
+)
+EVERYTHING: Choice[int | None] = Choice(
+    "everything", None, readers.whole(1, MOST_READS), f"a whole number from 1 to {MOST_READS:,}"
+)
+OPENS: Choice[Opens] = Choice(
+    "opens", "query", readers.one_of(*get_args(Opens)), ", ".join(get_args(Opens))
+)
+BETA: Choice[float] = Choice("beta", Writing.beta, *readers.bounded("beta"), "{:g}".format)
+LAYER_BETA: Choice[tuple[tuple[int, float], ...]] = Choice(
+    "layer_beta", (), readers.layer_betas, "layers and their β, 3:0.5,7:0",
+    lambda pairs: ",".join(f"{layer}:{beta:g}" for layer, beta in pairs),
+)  # fmt: skip
 
 ALL: tuple[Choice[Any], ...] = (
     MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
-    OPENING,
+    OPENING, VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENS, BETA, LAYER_BETA,
 )  # fmt: skip
 
 

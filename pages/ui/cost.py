@@ -86,6 +86,10 @@ class Cost:
         self.made += not found
         self.show()
 
+    def took(self, name: str, seconds: float) -> None:
+        """Count work that was done in the background for what the page shows."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
     def read(self, read: float, keys: float, tokens: int) -> None:
         """Note the reads of what the page shows."""
         self.reads = Reads(read, keys, tokens)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from hsa.memory.available import available_bytes
-from pages.ui import cost
+from pages.ui import cost, preload
 from pages.ui.stores import stores
 from pages.ui.waiting import Progress
 
@@ -50,7 +50,9 @@ def model(name: str, progress: Progress) -> LoadedModel:
     def make() -> LoadedModel:
         from hsa.models.loading import load
 
-        return load(name, progress=progress)
+        loaded = load(name, progress=progress)
+        preload.settle()
+        return loaded
 
     return _kept("models", name, "Loading the model", make)
 

@@ -22,6 +22,7 @@ NAVIGATED = "navigated"
 PAGES = {
     "pages/start.py": "Explore",
     "pages/compare.py": "Compare a head",
+    "pages/generate.py": "Generate",
     "pages/glossary.py": "What the words mean",
 }
 
@@ -35,12 +36,19 @@ class Frame:
     reads_note: DeltaGenerator
 
 
-def frame(title: str, question: str, *, prompt_in: Literal["sidebar", "page"] = "sidebar") -> Frame:
+def frame(
+    title: str,
+    question: str,
+    *,
+    prompt_in: Literal["sidebar", "page"] = "sidebar",
+    reads: bool = True,
+) -> Frame:
     """Set the page up; the first call of every page.
 
     Args:
         question: the one question that this page answers.
         prompt_in: "page" when the page shows the prompt's controls itself.
+        reads: whether the page uses the shared reads.
     """
     # A file: icons by name would be fetched from the network by the browser.
     st.set_page_config(f"{title} · HSA Explorer", str(ICON), layout="wide")
@@ -53,7 +61,7 @@ def frame(title: str, question: str, *, prompt_in: Literal["sidebar", "page"] = 
         if prompt_in == "sidebar":
             inputs.sample_control()
             inputs.prompt_control()
-        note = inputs.reads_control()
+        note = inputs.reads_control() if reads else st.empty()
         cost.begin()
     st.title(title)
     st.caption(question)

@@ -1,5 +1,6 @@
 """The slow imports, started while the first page is being painted."""
 
+import gc
 import os
 import sys
 import threading
@@ -23,6 +24,17 @@ def ready() -> bool:
     return all(name in sys.modules for name in SLOW)
 
 
+def settle() -> None:
+    """Leave all that is in memory now out of later garbage collections.
+
+    Streamlit collects after every run of a script, however small. Over modules and models that
+    takes a quarter of a second in which no other thread moves on.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _import_all() -> None:
     for name in SLOW:
         import_module(name)
+    settle()

@@ -193,6 +193,8 @@ def test_every_choice_survives_its_own_parameter() -> None:
         "model": "owner/model", "sample": "fact", "text": "a text", "reads": 12,
         "spend": "per_query", "layer": 3, "head": 2, "colour": "reads", "scale": "log",
         "hide_first": True, "measure": "contribution", "cell": (4, 2), "from": 64,
+        "view": "chat", "new": 7, "temperature": 0.7, "seed": 3, "everything": 40,
+        "opening": "block", "opens": "mixed", "beta": 0.25, "layer_beta": ((0, 1.0), (3, 0.5)),
     }  # fmt: skip
     for choice in choices.ALL:
         value = values.get(choice.name, choice.default)
