@@ -51,9 +51,9 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
-    from hsa.evaluation.attention_speed import speed_row
+    from hsa.evaluation.attention_speed import PLANS, speed_row
 
-    plans = {length: block_plan(args, length) for length in text_lengths(args.tokens)}
+    plans = {length: block_plan(args, length, PLANS) for length in text_lengths(args.tokens)}
     if args.runs < 1:
         raise InputError("--runs is too small", got=args.runs, needed="at least 1")
     layer = bench_layer(args, list(plans))

@@ -48,9 +48,9 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
-    from hsa.evaluation.decode_speed import decode_row
+    from hsa.evaluation.decode_speed import PLANS, decode_row
 
-    plans = {length: block_plan(args, length) for length in text_lengths(args.tokens)}
+    plans = {length: block_plan(args, length, PLANS) for length in text_lengths(args.tokens)}
     layer = bench_layer(args, list(plans))
     rows = []
     for length, plan in plans.items():

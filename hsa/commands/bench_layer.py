@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,7 +64,7 @@ def text_lengths(wish: str) -> list[int]:
         ) from error  # fmt: skip
 
 
-def block_plan(args: argparse.Namespace, length: int) -> BlockPlan:
+def block_plan(args: argparse.Namespace, length: int, plans: Mapping[int, BlockPlan]) -> BlockPlan:
     """The plan for a length, with what was asked for."""
     from dataclasses import replace
 
@@ -72,7 +72,7 @@ def block_plan(args: argparse.Namespace, length: int) -> BlockPlan:
 
     wishes = {name.removesuffix("_read"): getattr(args, name) for name in SIZES}
     given = {name: wish for name, wish in wishes.items() if wish is not None}
-    plan = replace(plan_for(length), **given)
+    plan = replace(plan_for(length, plans), **given)
     if length < 4 * plan.block:
         raise InputError("Blocked HSA needs far keys", got=f"{length} tokens",
                          needed=f"at least 4 blocks of {plan.block}",

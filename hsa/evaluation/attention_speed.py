@@ -71,9 +71,9 @@ class SpeedRow:
     plan: Mapping[str, int]
 
 
-def plan_for(tokens: int) -> BlockPlan:
+def plan_for(tokens: int, plans: Mapping[int, BlockPlan] = PLANS) -> BlockPlan:
     """The plan of the next length that has one; of the longest beyond."""
-    return PLANS[min((length for length in PLANS if length >= tokens), default=max(PLANS))]
+    return plans[min((length for length in plans if length >= tokens), default=max(plans))]
 
 
 def exact_attentions(a: Activations) -> tuple[dict[str, Attention], dict[str, str]]:

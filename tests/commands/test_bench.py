@@ -47,6 +47,16 @@ def test_attention_prints_a_table(text: Path, capsys: pytest.CaptureFixture[str]
     assert "speedup" in said and "exact at 512: sdpa_gqa" in said and "shipped" in said
 
 
+def test_decode_prints_json(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "decode", "--text", str(text), "--tokens", "700", "--layer", "3"]
+    assert main([*arguments, "--block", "32", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["tokens"] == 700 and row["plan"]["block"] == 32
+    assert 0 < row["error"] < min(row["opened_only_error"], row["window_error"])
+    assert row["standard_seconds"] == min(row["baselines"].values())
+    assert 68 < row["reads"] < 700
+
+
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
