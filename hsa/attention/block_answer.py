@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hsa.attention.block_opening import LOG2_E, SharedOpening, choose, level_weights
+from hsa.attention.block_opening import LOG2_E, SharedOpening, choose, level_weights, rows_at
 from hsa.attention.block_plan import SINKS
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks, block_part
@@ -64,13 +64,6 @@ def answer_together(
     output = torch.baddbmm(torch.bmm(weights, torch.cat([v * there, there], -1)), shares, sums)
     output = output[..., :-1] / output[..., -1:]
     return output.view(many, groups, heads, size, -1).movedim(0, 2).flatten(2, 3)
-
-
-def rows_at(kept: Float[Tensor, "G T F"], at: Int[Tensor, "B G K"]) -> Float[Tensor, "B G K F"]:
-    """Rows `at` of each group."""
-    start = kept.shape[1] * torch.arange(kept.shape[0], device=at.device).unsqueeze(1)
-    rows = kept.flatten(0, 1).index_select(0, (at + start).flatten())
-    return rows.view(*at.shape, kept.shape[-1])
 
 
 def _there(blocks: Blocks, first: int, opening: SharedOpening) -> Bool[Tensor, "B G n"]:

@@ -20,6 +20,9 @@ LOG2_E = 1 / math.log(2)
 OWN_SPLATS = 0.45
 """Share of its reads that a query which opens for itself gives to closed splats."""
 
+BESIDE = 32
+"""Phrases that stand in line for what those before them leave, beyond the most that can open."""
+
 
 @dataclass(frozen=True)
 class SharedOpening:
@@ -82,7 +85,8 @@ def choose(
     """
     error = _expected_error(field, table, y, log_near) * table.value_spread
     splats = slots(field, plan.splats)
-    closed, opened = cut(field, table.count, error.clamp_min(1e-30).log(), splats, plan.tokens)
+    log_error = error.clamp_min(1e-30).log()
+    closed, opened = cut(field, table.count, log_error, splats, plan.tokens)
     splat, splat_there = listed(closed, splats)
     token, token_there = tokens_of(opened, table.count.long(), keys, plan.tokens)
     return SharedOpening(splat, splat_there, token, token_there)
@@ -116,7 +120,8 @@ def cut(
     """Closed splats and opened Phrases: largest expected error per read first.
 
     Sections open as far as `splats` go, then their Phrases as far as `tokens` go; Documents
-    are always open.
+    are always open. A Phrase of one token stays closed, for its splat says all that it does; of
+    the others no more than half as many as tokens can open, and few more stand in line.
     """
     section, phrase, there = field.level == SECTION, field.level == PHRASE, count > 0
     parent = field.parent.clamp_min(0).expand(count.shape)
@@ -128,7 +133,7 @@ def cut(
     section_open = _open_within(priority, children - 1, sections, left, slots(field, 0))
     revealed = there & phrase & section_open.gather(-1, parent)
     priority = log_error - count.clamp_min(1).log()
-    opened = _open_within(priority, count, revealed & (count > 1), tokens, count.shape[-1])
+    opened = _open_within(priority, count, revealed & (count > 1), tokens, tokens // 2 + BESIDE)
     return (sections & ~section_open) | (revealed & ~opened), opened
 
 
@@ -161,19 +166,23 @@ def _open_within(
     cost: Float[Tensor, "... N"],
     may: Bool[Tensor, "... N"],
     budget: int | Tensor,
-    most: int,
+    line: int | Tensor,
 ) -> Bool[Tensor, "... N"]:
     """Open by falling priority what fits; what is free opens anyway.
 
     Twice: what is left when something dear does not fit goes to what comes after it and fits.
 
     Args:
-        most: no more than this many can be opened at all.
+        line: only so many of the highest priority are looked at.
     """
     price = cost.clamp_min(0).where(may, 0.0)
     priority = priority.masked_fill(price == 0, torch.inf).masked_fill(~may, -torch.inf)
-    order = priority.topk(min(most, priority.shape[-1]), dim=-1).indices
+    longest = int(line.max()) if isinstance(line, Tensor) else line
+    order = priority.topk(min(longest, priority.shape[-1]), dim=-1).indices
     price = price.gather(-1, order)
+    if isinstance(line, Tensor):
+        outside = torch.arange(order.shape[-1], device=order.device) >= line
+        price = price.masked_fill(outside, torch.finfo(price.dtype).max)
     fits = price.cumsum(-1) <= budget
     left = budget - (price * fits).sum(-1, keepdim=True)
     second = price.where(~fits & (price <= left), 0.0)
@@ -207,3 +216,10 @@ def tokens_of(
     at = (keys.start.expand_as(count).gather(-1, phrase) + within).where(there, 0)
     order = keys.order.expand(*count.shape[:-1], -1)
     return order.gather(-1, at), there
+
+
+def rows_at(kept: Float[Tensor, "G T F"], at: Int[Tensor, "B G K"]) -> Float[Tensor, "B G K F"]:
+    """Rows `at` of each group."""
+    start = kept.shape[1] * torch.arange(kept.shape[0], device=at.device).unsqueeze(1)
+    rows = kept.flatten(0, 1).index_select(0, (at + start).flatten())
+    return rows.view(*at.shape, kept.shape[-1])

@@ -71,6 +71,10 @@ class SplatTable:
     value: Float[Tensor, "B G N V"]
     value_spread: Float[Tensor, "B G N"]
 
+    def group(self, index: int) -> SplatTable:
+        """One key/value head alone."""
+        return SplatTable(*(tensor[:, index : index + 1] for tensor in self.__dict__.values()))
+
 
 def splat_table(field: LayerField, sums: Float[Tensor, "B G N F"]) -> SplatTable:
     """Means and variances from the sums; an empty splat has zeros and n = 0."""

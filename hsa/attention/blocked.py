@@ -17,10 +17,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.attention.block_answer import answer_together, shared_opening
+from hsa.attention.block_fused import answer_fused, can_fuse
 from hsa.attention.block_opening import SharedOpening, choosing_reads
 from hsa.attention.block_plan import BlockPlan
+from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks, into_blocks, tables
 from hsa.attention.own_opening import answer_alone
+from hsa.attention.side_by_side import side_by_side
 from hsa.field.layer_field import LayerField
 
 
@@ -68,17 +71,37 @@ def attend_blocks(
     own = torch.tensor(own_reads or [0] * groups * heads, device=blocks.k.device).view(
         groups, heads
     )
-    outputs, reads, choosing, openings = [], [], [], []
-    for first, table in tables(blocks):
-        opening = shared_opening(blocks, first, table)
-        output = answer_together(blocks, first, table, opening)
-        read = opening.reads().unsqueeze(2).repeat(1, 1, heads).float()
-        if bool(own.any()):
+    fused = can_fuse(blocks)
+    shares, alone = bool((own == 0).any()), bool(own.any())
+
+    def part(item: tuple[int, SplatTable]) -> _Part:
+        first, table = item
+        many = table.count.shape[0]
+        output = blocks.q.new_empty(groups, heads, many * blocks.plan.block, blocks.v.shape[-1])
+        read = blocks.q.new_empty(many, groups, heads)
+        opening = shared_opening(blocks, first, table) if shares or keep else None
+        if opening is not None and shares:
+            answer = answer_fused if fused else answer_together
+            output = answer(blocks, first, table, opening)
+            read = opening.reads().unsqueeze(2).repeat(1, 1, heads).float()
+        if alone:
             answer_alone(blocks, first, table, own, output, read)
-        outputs.append(output)
-        reads.append(read)
-        choosing.append(choosing_reads(table, blocks.plan))
-        if keep:
-            openings.append(opening)
-    output = torch.cat(outputs, dim=2)[:, :, : blocks.tokens]
-    return BlockedResult(output, torch.cat(reads), torch.cat(choosing), tuple(openings))
+        return _Part(output, read, choosing_reads(table, blocks.plan), opening if keep else None)
+
+    parts = list((side_by_side if fused else map)(part, tables(blocks)))
+    return BlockedResult(
+        output=torch.cat([part.output for part in parts], dim=2)[:, :, : blocks.tokens],
+        reads=torch.cat([part.reads for part in parts]),
+        choosing=torch.cat([part.choosing for part in parts]),
+        openings=tuple(part.opening for part in parts if part.opening is not None),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What comes of some blocks."""
+
+    output: Float[Tensor, "G R n V"]
+    reads: Float[Tensor, "B G R"]
+    choosing: Float[Tensor, "B G"]
+    opening: SharedOpening | None

@@ -19,9 +19,12 @@ from hsa.attention.block_sums import (
     routed,
     splat_table,
 )
+from hsa.attention.side_by_side import on_cores, side_by_side
 from hsa.field.frame import keys_into_frame, queries_into_frame
 from hsa.field.layer_field import LayerField
-from hsa.field.routing import route
+from hsa.field.routing import router
+
+FRAMED_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,20 @@ def into_blocks(
     missing = -tokens % plan.block
     q, k, v = (torch.nn.functional.pad(t.float(), (0, 0, 0, missing)) for t in (q, k, v))
     q = q.view(groups, -1, tokens + missing, dim)
-    x = keys_into_frame(field.frame, k)
-    phrase = route(x, field)
+    phrase_of = router(field)
+
+    def framed(some: slice) -> tuple[Tensor, Tensor, Tensor]:
+        x = keys_into_frame(field.frame, k[:, some])
+        return x, phrase_of(x), queries_into_frame(field.frame, q[:, :, some], scaling)
+
+    parts = [slice(at, at + FRAMED_AT_ONCE) for at in range(0, tokens + missing, FRAMED_AT_ONCE)]
+    found = (side_by_side if on_cores(q, k) else map)(framed, parts)
+    xs, phrases, ys = zip(*found, strict=True)
     number = torch.arange(tokens + missing, device=k.device)
-    phrase = phrase.masked_fill((number < SINKS) | (number >= tokens), -1)
-    keys = routed(field, x, phrase)
+    phrase = torch.cat(phrases, 1).masked_fill((number < SINKS) | (number >= tokens), -1)
+    keys = routed(field, torch.cat(xs, 1), phrase)
     return Blocks(
-        plan, field, tokens, q, queries_into_frame(field.frame, q, scaling), k * scaling, v, keys,
+        plan, field, tokens, q, torch.cat(ys, 2), k * scaling, v, keys,
         by_phrase(keys.phrase, field.position.shape[1]),
     )  # fmt: skip
 

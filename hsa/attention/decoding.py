@@ -13,22 +13,24 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hsa.attention.block_answer import closed_keys, rows_at
+from hsa.attention.block_answer import closed_keys
 from hsa.attention.block_opening import (
     LOG2_E,
     KeysByPhrase,
     by_phrase,
     choose,
     choosing_reads,
-    cut,
     level_weights,
     own_reads,
+    rows_at,
     tokens_of,
 )
 from hsa.attention.block_plan import SINKS, BlockPlan
 from hsa.attention.block_sums import SplatTable, carry_sums, no_block_sums, routed, splat_table
 from hsa.attention.blocked import BlockedResult, attend_blocks
 from hsa.attention.blocks import into_blocks
+from hsa.attention.own_opening import open_alone
+from hsa.errors import InputError
 from hsa.field.frame import keys_into_frame, queries_into_frame
 from hsa.field.layer_field import LayerField
 from hsa.field.routing import route
@@ -58,8 +60,8 @@ class Decoding:
 
     Attributes:
         own: far reads of each query of a head that opens for itself; 0 where it shares.
-        scoring: scaled queries and queries in the frame that choose for the next block,
-            `plan.scored` for every whole block.
+        scoring: scaled queries and queries in the frame that choose for the next block, of
+            each block begun; `plan.scored` of a whole one.
         phrase: row of the Phrase of every key in the blocks that are far from `block`.
         block: the block whose opening is known; -1 before any.
     """
@@ -69,7 +71,7 @@ class Decoding:
     scaling: float
     own: tuple[int, ...]
     tokens: int
-    scoring: Float[Tensor, "2 G R S D"]
+    scoring: tuple[Float[Tensor, "2 G R S D"], ...]
     phrase: Int[Tensor, "G P"]
     block: int
     sums: Float[Tensor, "G N F"]
@@ -81,8 +83,10 @@ class Decoding:
         """The state after the first `tokens` tokens alone."""
         if tokens >= self.tokens:
             return self
-        stride = self.plan.block // self.plan.scored
-        kept = replace(self, tokens=tokens, scoring=self.scoring[:, :, :, : tokens // stride])
+        whole, rest = divmod(tokens, self.plan.block)
+        there = rest // (self.plan.block // self.plan.scored)
+        begun = tuple(part[:, :, :, :there] for part in self.scoring[whole : whole + 1])
+        kept = replace(self, tokens=tokens, scoring=self.scoring[:whole] + begun)
         if tokens // self.plan.block >= self.block:
             return kept
         # Blocks that are far from an earlier block are a beginning of those known.
@@ -97,18 +101,27 @@ def begin(
     field: LayerField, plan: BlockPlan, scaling: float, own: tuple[int, ...], value_dim: int
 ) -> Decoding:
     """The state of an empty text."""
-    groups, heads = field.temper.shape[:2]
     return Decoding(
-        field, plan, scaling, own, 0,
-        field.position.new_zeros(2, groups, heads, 0, field.position.shape[-1]),
-        field.parent.new_zeros(groups, 0), -1, no_block_sums(field, value_dim), None, None, None,
+        field, plan, scaling, own, 0, (), field.parent.new_zeros(field.groups, 0), -1,
+        no_block_sums(field, value_dim), None, None, None,
     )  # fmt: skip
 
 
 def prefill(
     state: Decoding, q: Float[Tensor, "H T D"], k: Float[Tensor, "G T D"], v: Float[Tensor, "G T V"]
 ) -> tuple[BlockedResult, Decoding]:
-    """Read a whole text in blocks, and be ready to go on."""
+    """Read a whole text in blocks, and be ready to go on.
+
+    Raises:
+        InputError: the state is not that of an empty text.
+    """
+    if state.tokens:
+        raise InputError(
+            "A text is read in blocks from its beginning",
+            got=f"a state of {state.tokens} tokens",
+            needed="the state of an empty text, as `begin` gives it",
+            attempt="`step`, which goes on",
+        )
     blocks = into_blocks(q, k, v, state.scaling, state.field, state.plan)
     result = attend_blocks(blocks, state.own)
     size = state.plan.block
@@ -117,6 +130,7 @@ def prefill(
     far = max(last - 1, 0) * size
     chosen = slice(stride - 1, blocks.tokens, stride)
     scoring = torch.stack([state.scaling * blocks.q[:, :, chosen], blocks.y[:, :, chosen]])
+    scoring = scoring.split(state.plan.scored, dim=3)
     phrase = blocks.keys.phrase[:, :far].clone()
     return result, replace(state, tokens=blocks.tokens, scoring=scoring, phrase=phrase)
 
@@ -151,7 +165,9 @@ def _remember(state: Decoding, q: Tensor, y: Tensor, begin: int, end: int) -> De
     stride = state.plan.block // state.plan.scored
     number = torch.arange(begin, end, device=q.device)
     chosen = torch.stack([q, y])[:, :, :, (number + 1) % stride == 0]
-    return replace(state, tokens=end, scoring=torch.cat([state.scoring, chosen], dim=3))
+    begun = state.scoring[: begin // state.plan.block]
+    own = state.scoring[len(begun) :]
+    return replace(state, tokens=end, scoring=(*begun, torch.cat([*own, chosen], dim=3)))
 
 
 def _enter(state: Decoding, block: int, k: Tensor, v: Tensor) -> Decoding:
@@ -185,10 +201,10 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
     plan, block, field = state.plan, state.block, state.field
     table = splat_table(field, state.sums.unsqueeze(0))
     ordered = by_phrase(state.phrase, field.position.shape[1])
-    if block < 2:
+    if block < 2 or all(state.own):
         return replace(state, table=table, sorted=ordered, shared=None)
     size, stride = plan.block, plan.block // plan.scored
-    q, y = state.scoring[:, :, :, (block - 1) * plan.scored : block * plan.scored]
+    q, y = state.scoring[block - 1]
     near = torch.cat([k[:, (block - 1) * size : block * size], k[:, :SINKS]], dim=1).float()
     logits = (q.flatten(1, 2) @ near.mT).unflatten(1, q.shape[1:3])
     position = torch.arange(size, device=q.device)
@@ -224,11 +240,29 @@ def _answer(
     logits = (LOG2_E * (rows @ k[:, near:end].float().mT)).unflatten(1, (heads, many))
     logits = logits.masked_fill(later, -torch.inf).flatten(1, 2)
     own_v = torch.nn.functional.pad(v[:, near:end].float(), (0, 1), value=1.0)
-    if state.shared is None:
+    if state.block < 2:
         output = (logits - logits.amax(-1, True)).exp2() @ own_v
-        reads = output.new_zeros(groups, heads, many)
-        return _divided(output, heads), reads
-    shared = state.shared
+        return _divided(output, heads), output.new_zeros(groups, heads, many)
+    if state.shared is None:
+        return _alone(state, q, y, k, v, logits.unflatten(1, (heads, many)), own_v)
+    output, reads = _together(state.shared, rows, y, logits, own_v)
+    if any(state.own):
+        chosen = torch.tensor(state.own, device=q.device).view(groups, heads, 1)
+        alone, read = _alone(state, q, y, k, v, logits.unflatten(1, (heads, many)), own_v)
+        output = alone.where(chosen.unsqueeze(-1) > 0, output)
+        reads = read.where(chosen > 0, reads)
+    return output, reads
+
+
+def _together(
+    shared: Shared,
+    rows: Float[Tensor, "G Rn D"],
+    y: Float[Tensor, "G R n D"],
+    logits: Float[Tensor, "G Rn L"],
+    own_v: Float[Tensor, "G L V+1"],
+) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
+    """Every query reads what its block opened."""
+    heads, many = y.shape[1:3]
     wide = LOG2_E * torch.cat([y, y * y], dim=-1)
     masses = (wide @ shared.splats.mT).flatten(1, 2).masked_fill(~shared.splat_there, -torch.inf)
     opened = (rows @ shared.keys.mT).masked_fill(~shared.key_there, -torch.inf)
@@ -238,14 +272,7 @@ def _answer(
         + (opened - top).exp2() @ shared.values
         + (masses - top).exp2() @ shared.sums
     )
-    output = _divided(output, heads)
-    reads = shared.reads.view(-1, 1, 1).expand(-1, heads, many)
-    if any(state.own):
-        chosen = torch.tensor(state.own, device=q.device).view(groups, heads, 1)
-        alone, read = _alone(state, q, y, k, v, logits.unflatten(1, (heads, many)), own_v)
-        output = alone.where(chosen.unsqueeze(-1) > 0, output)
-        reads = read.where(chosen > 0, reads)
-    return output, reads
+    return _divided(output, heads), shared.reads.view(-1, 1, 1).expand(-1, heads, many)
 
 
 def _divided(output: Float[Tensor, "G Rn V+1"], heads: int) -> Float[Tensor, "G R n V"]:
@@ -262,23 +289,14 @@ def _alone(
     own_v: Float[Tensor, "G L V+1"],
 ) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
     """Every query opens for itself and gathers what it opened (all heads of the layer)."""
-    field, table, ordered = state.field, state.table, state.sorted
+    table, ordered = state.table, state.sorted
     assert table is not None and ordered is not None
     groups, heads, many, _ = q.shape
-    count, mean, variance, value, value_spread = (t[0] for t in table.__dict__.values())
-    temper = level_weights(field, 0.5 * field.temper).unsqueeze(2)
-    rows = y.flatten(1, 2)
-    spread = ((rows * rows) @ variance.mT).unflatten(1, (heads, many))
-    log_mass = (rows @ mean.mT).unflatten(1, (heads, many)) + temper * spread
-    log_mass = log_mass + count.log()[:, None, None]
-    log_error = log_mass + 0.5 * spread.clamp_min(1e-30).log()
-    log_error = (log_error + value_spread.clamp_min(1e-30).log()[:, None, None]).movedim(0, 2)
-    budget = torch.tensor(state.own, device=q.device).view(groups, heads).mT[:, None, :, None]
-    splats, tokens = own_reads(field, budget)
-    closed, opened = cut(field, count.expand(log_error.shape), log_error, splats, tokens)
-    most = max(int(tokens.max()), 1)
-    token, there = tokens_of(opened, count.long().expand(opened.shape), ordered, most)
-    reads = closed.sum(-1) + there.sum(-1)
+    budget = torch.tensor(state.own, device=q.device).view(groups, heads)
+    opening = open_alone(state.field, table, y.unsqueeze(0), budget)
+    opened = opening.opened[0].permute(1, 2, 0, 3)
+    most = max(int(own_reads(state.field, budget)[1].max()), 1)
+    token, there = tokens_of(opened, table.count[0].long().expand(opened.shape), ordered, most)
     start = k.shape[1] * torch.arange(groups, device=k.device).view(1, 1, -1, 1)
     at = (token + start).movedim(2, 0).flatten()
     shape = (groups, heads, many, -1)
@@ -290,12 +308,12 @@ def _alone(
     far = LOG2_E * (gathered(k) @ q.unsqueeze(-1)).squeeze(-1)
     far = far.masked_fill(~there, -torch.inf)
     sinks = LOG2_E * (q @ k[:, None, :SINKS].float().mT)
-    masses = LOG2_E * log_mass.masked_fill(
-        ~(closed.movedim(2, 0) & state.plan.closed_answer), -torch.inf
-    )
+    closed = opening.closed[0] & state.plan.closed_answer
+    masses = (LOG2_E * opening.log_mass[0]).masked_fill(~closed, -torch.inf)
     top = torch.cat([far, sinks, masses, logits], -1).amax(-1, True)
     weight = [(part - top).exp2() for part in (logits, far, sinks, masses)]
     total = torch.stack([part.sum(-1) for part in weight]).sum(0).unsqueeze(-1)
     near = weight[0] @ own_v[:, None, :, :-1] + weight[2] @ v[:, None, :SINKS].float()
-    output = near + (weight[1].unsqueeze(-2) @ gathered(v)).squeeze(-2) + weight[3] @ value[:, None]
-    return output / total, reads.movedim(2, 0).float()
+    output = near + (weight[1].unsqueeze(-2) @ gathered(v)).squeeze(-2)
+    output = output + weight[3] @ table.value[0][:, None]
+    return output / total, opening.reads(table.count)[0]

@@ -7,7 +7,7 @@ nothing of it reaches the output; decoding gathers.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,46 @@ from hsa.attention.block_opening import LOG2_E, cut, level_weights, own_reads
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks
 from hsa.field.layer_field import LayerField
+
+
+@dataclass(frozen=True)
+class OwnOpening:
+    """Closed splats and opened Phrases of every query, and the log masses of all splats."""
+
+    closed: Bool[Tensor, "B G R Q N"]
+    opened: Bool[Tensor, "B G R Q N"]
+    log_mass: Float[Tensor, "B G R Q N"]
+
+    def reads(self, count: Float[Tensor, "B G N"]) -> Float[Tensor, "B G R Q"]:
+        """Closed splats and opened tokens of each query, `count` keys in each splat."""
+        tokens = (self.opened.to(count.dtype) @ count[:, :, None, :, None]).squeeze(-1)
+        return self.closed.sum(-1) + tokens
+
+
+def open_alone(
+    field: LayerField,
+    table: SplatTable,
+    y: Float[Tensor, "B G R Q D"],
+    reads: Int[Tensor, "G R"],
+) -> OwnOpening:
+    """What each query opens by the error that it expects itself: m·√u·√tr Var(v) (design §6)."""
+    heads = y.shape[2:4]
+    rows = y.flatten(2, 3)
+    spread = (rows * rows) @ table.variance.mT
+    log_mass = (rows @ table.mean.mT).add_(table.count.log().unsqueeze(2)).unflatten(2, heads)
+    temper = level_weights(field, 0.5 * field.temper).unsqueeze(2)
+    log_mass.addcmul_(temper, spread.unflatten(2, heads))
+    scatter = spread.unflatten(2, heads).clamp_min_(1e-30).log_()
+    wrong = table.value_spread.clamp_min(1e-30).log()[:, :, None, None]
+    log_error = scatter.mul_(0.5).add_(log_mass).add_(wrong)
+    splats, tokens = own_reads(field, reads)
+    count = table.count[:, :, None, None].expand(log_error.shape)
+    closed, opened = cut(
+        field,
+        count.movedim(1, 3), log_error.movedim(1, 3),
+        splats.mT[:, None, :, None], tokens.mT[:, None, :, None],
+    )  # fmt: skip
+    return OwnOpening(closed.movedim(3, 1), opened.movedim(3, 1), log_mass)
 
 
 def answer_alone(
@@ -33,66 +73,60 @@ def answer_alone(
         spent: far reads of each query of a head; heads with 0 are left alone.
         output: of these blocks' queries.
     """
-    size = blocks.plan.block
-    group, head = spent.nonzero(as_tuple=True)
-    field = blocks.field
-    alone = replace(
-        field,
-        **{name: t[group] for name, t in field.__dict__.items() if name not in ("temper", "tilt")},
-        temper=field.temper[group, head].unsqueeze(1),
-        tilt=field.tilt[group, head].unsqueeze(1),
-    )
-    many, end = table.count.shape[0], (first + table.count.shape[0]) * size
-    rows = slice(first * size, end)
-    q, y = blocks.q[group, head, rows], blocks.y[group, head, rows]
-    own = SplatTable(*(t[:, group] for t in table.__dict__.values()))
-    budget = spent[group, head]
-    closed, opened, log_mass = open_alone(
-        alone, own, y.unflatten(1, (many, size)).movedim(1, 0), budget
-    )
-    opened, closed, log_mass = (t.movedim(0, 1).flatten(1, 2) for t in (opened, closed, log_mass))
-    logits = LOG2_E * (q @ blocks.k[:, :end][group].mT)
-    # Sinks stand beyond the last splat, among what is always read.
-    always = torch.nn.functional.pad(opened, (0, 1), value=True)
-    phrase = blocks.keys.phrase[group, :end].unsqueeze(1).expand(-1, many * size, -1)
-    key = torch.arange(end, device=q.device)
-    position = key[rows].unsqueeze(1)
-    near = (position // size - 1) * size
-    read = torch.where(key < near, always.gather(2, phrase), key <= position)
-    logits.masked_fill_(~read, -torch.inf)
-    masses = LOG2_E * log_mass.masked_fill(~(closed & blocks.plan.closed_answer), -torch.inf)
-    top = torch.maximum(logits.amax(-1, True), masses.amax(-1, True)).detach()
-    weights, shares = logits.sub_(top).exp2_(), masses.sub_(top).exp2_()
-    total = weights.sum(-1, True) + shares.sum(-1, True)
-    values = torch.einsum("hbqn,bhnv->hbqv", shares.unflatten(1, (many, size)), own.value).flatten(
-        1, 2
-    )
-    output[group, head] = (weights @ blocks.v[:, :end][group] + values) / total
-    count = own.count.movedim(0, 1).repeat_interleave(size, 1)
-    total_read = closed.sum(-1) + (count * opened).sum(-1)
-    real = (key[rows] < blocks.tokens).float()
-    total_read = (total_read * real).unflatten(1, (many, size)).sum(-1)
-    reads[:, group, head] = (total_read / real.view(many, size).sum(-1)).mT
+    many, size = table.count.shape[0], blocks.plan.block
+    position = torch.arange(first * size, (first + many) * size, device=output.device)
+    real = (position < blocks.tokens).to(output.dtype).view(many, 1, size)
+    for group in range(spent.shape[0]):
+        heads = spent[group].nonzero().flatten()
+        if heads.numel() == 0:
+            continue
+        field = blocks.field.group(group, heads)
+        own = table.group(group)
+        y = blocks.y[group, heads][:, position].unflatten(1, (many, size)).movedim(1, 0)
+        opening = open_alone(field, own, y.unsqueeze(1), spent[group : group + 1, heads])
+        output[group, heads] = _answer(blocks, group, heads, position, own, opening)
+        total = opening.reads(own.count).squeeze(1) * real
+        reads[:, group, heads] = total.sum(-1) / real.sum(-1)
 
 
-def open_alone(
-    field: LayerField,
+def _answer(
+    blocks: Blocks,
+    group: int,
+    heads: Int[Tensor, " R"],
+    position: Int[Tensor, " Q"],
     table: SplatTable,
-    y: Float[Tensor, "B G Q D"],
-    reads: Int[Tensor, " G"],
-) -> tuple[Bool[Tensor, "B G Q N"], Bool[Tensor, "B G Q N"], Float[Tensor, "B G Q N"]]:
-    """Closed splats and opened Phrases of every query, and the log masses of all splats.
+    opening: OwnOpening,
+) -> Float[Tensor, "R Q V"]:
+    """Outputs of some heads of a group: one softmax over all keys and splats, mostly masked.
 
-    Args:
-        field: one query head a group.
-        table: its splats at B blocks.
+    Keys stand in rows and queries in columns, so that what a Phrase's keys are to all queries is
+    one row of the mask, copied for each.
     """
-    temper = level_weights(field, 0.5 * field.temper)
-    spread = (y * y) @ table.variance.mT
-    log_mass = y @ table.mean.mT + temper * spread + table.count.log().unsqueeze(2)
-    log_error = log_mass + 0.5 * spread.clamp_min(1e-30).log()
-    log_error = log_error + table.value_spread.clamp_min(1e-30).log().unsqueeze(2)
-    count = table.count.unsqueeze(2).expand(log_mass.shape).movedim(2, 1)
-    splats, tokens = own_reads(field, reads.unsqueeze(1))
-    closed, opened = cut(field, count, log_error.movedim(2, 1), splats, tokens)
-    return closed.movedim(1, 2), opened.movedim(1, 2), log_mass
+    size = blocks.plan.block
+    end = int(position[-1]) + 1
+    tail = max(int(position[0]) - size, 0)
+    k, v = blocks.k[group, :end], blocks.v[group, :end]
+    q = LOG2_E * blocks.q[group, heads][:, position]
+    shut = torch.zeros_like(opening.log_mass).masked_fill_(~opening.opened, -torch.inf)
+    shut = shut.squeeze(1).permute(3, 1, 0, 2).flatten(1)
+    # Sinks stand beyond the last splat, among what is always read.
+    shut = torch.nn.functional.pad(shut, (0, 0, 0, 1))
+    logits = k @ q.flatten(0, 1).mT
+    bias = shut.index_select(0, blocks.keys.phrase[group, :end])
+    key = torch.arange(tail, end, device=q.device).unsqueeze(1)
+    start = (position // size - 1) * size
+    unread = torch.zeros(end - tail, len(position), device=q.device)
+    unread = unread.masked_fill(key > position, -torch.inf).repeat(1, len(heads))
+    bias[tail:] = torch.where((key < start).repeat(1, len(heads)), bias[tail:], unread)
+    logits += bias
+    closed = opening.closed & blocks.plan.closed_answer
+    masses = (LOG2_E * opening.log_mass).masked_fill_(~closed, -torch.inf).squeeze(1)
+    masses = masses.movedim(0, 1)
+    top = torch.maximum(logits.amax(0).view(masses.shape[:-1]), masses.amax(-1)).detach()
+    weights = logits.sub_(top.flatten()).exp2_()
+    shares = masses.sub(top.unsqueeze(-1)).exp2_()
+    total = weights.sum(0).view(top.shape) + shares.sum(-1)
+    found = (weights.mT @ v).view(*top.shape, -1) + torch.einsum(
+        "rbqn,bnv->rbqv", shares, table.value.squeeze(1)
+    )
+    return (found / total.unsqueeze(-1)).flatten(1, 2)

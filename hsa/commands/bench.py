@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MEASUREMENTS = {
     "waits": "hsa.commands.bench_waits",
     "attention": "hsa.commands.bench_attention",
+    "decode": "hsa.commands.bench_decode",
 }
 
 

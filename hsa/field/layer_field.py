@@ -33,13 +33,13 @@ class LayerField:
     def groups(self) -> int:
         return self.position.shape[0]
 
-    def group(self, index: int, heads: slice = slice(None)) -> LayerField:
+    def group(self, index: int, heads: slice | Tensor = slice(None)) -> LayerField:
         """One key/value head alone, with the query heads asked for."""
         one = slice(index, index + 1)
         return LayerField(
             self.frame[one], self.position[one], self.log_spread[one], self.log_amplitude[one],
             self.level[one], self.parent[one], self.splat_id[one],
-            self.temper[one, heads], self.tilt[one, heads],
+            self.temper[one][:, heads], self.tilt[one][:, heads],
         )  # fmt: skip
 
     def to(self, device: torch.device | str) -> LayerField:

@@ -199,22 +199,24 @@ class SlowBlocks:
             {row: log_error[row] - math.log(len(held[row].keys)) for row in several},
             {row: len(held[row].keys) for row in several},
             tokens,
+            tokens // 2 + 32,
         )
         closed = (set(sections) - split) | (set(phrases) - opened)
         return SlowCut(closed, opened, {j for r in opened for j in held[r].keys}, min(gap, other))
 
 
 def _within(
-    priority: dict[int, float], cost: dict[int, int], budget: int
+    priority: dict[int, float], cost: dict[int, int], budget: int, most: int | None = None
 ) -> tuple[set[int], float]:
     """Free ones, then by falling priority until one does not fit, then once more over the rest.
 
-    The second time only those that fit the rest alone stand in line. Also the smallest gap.
+    Only the first `most` stand in line, and the second time only those of them that fit the rest
+    alone. Also the smallest gap.
     """
     opened = {row for row in priority if cost[row] == 0}
     ranked = sorted(set(priority) - opened, key=lambda row: -priority[row])
     gaps = [priority[a] - priority[b] for a, b in pairwise(ranked)]
-    line = ranked
+    line = ranked[:most]
     for _ in range(2):
         taken = set()
         for row in line:

@@ -66,13 +66,13 @@ def own_cuts(
     """Query: closed splats, opened Phrases and tokens, of a head that opens for itself."""
     group, member = divmod(head, blocks.q.shape[1])
     size, table = blocks.plan.block, every_table(blocks)
-    closed, opened, _ = open_alone(
+    opening = open_alone(
         alone_field(blocks.field, head),
-        SplatTable(*(t[:, group : group + 1] for t in table.__dict__.values())),
-        blocks.y[group, member].unflatten(0, (blocks.count, size)).unsqueeze(1),
-        torch.tensor([reads]),
+        table.group(group),
+        blocks.y[group, member].unflatten(0, (blocks.count, size))[:, None, None],
+        torch.tensor([[reads]]),
     )
-    closed, opened = (t.squeeze(1).flatten(0, 1) for t in (closed, opened))
+    closed, opened = (t[:, 0, 0].flatten(0, 1) for t in (opening.closed, opening.opened))
     found = {}
     for query in range(blocks.tokens):
         rows = opened[query].nonzero().flatten().tolist()

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Independent, Normal
 
 from hsa.field.layer_field import LayerField, stack
-from hsa.field.routing import log_density, route
+from hsa.field.routing import densities, route
 from hsa.field.splat_field import PHRASE, SplatField
 from tests.attention.random_layers import random_layer
 
@@ -17,7 +17,7 @@ def keys_and_field() -> tuple[torch.Tensor, LayerField]:
     return activations.k @ field.frame.mT, field
 
 
-def densities(x: torch.Tensor, field: LayerField, floor: float) -> torch.Tensor:
+def by_torch(x: torch.Tensor, field: LayerField, floor: float) -> torch.Tensor:
     """log amplitude + log N by torch.distributions, in float64; -inf for other levels."""
     spread = field.log_spread.double().exp()
     given = torch.full((*x.shape[:2], field.level.shape[1]), -torch.inf, dtype=torch.float64)
@@ -36,7 +36,7 @@ def densities(x: torch.Tensor, field: LayerField, floor: float) -> torch.Tensor:
 @pytest.mark.parametrize("floor", [0.0, 1.0, 3.0])
 def test_keys_go_to_the_phrase_of_highest_density(floor: float) -> None:
     x, field = keys_and_field()
-    wanted = densities(x, field, floor)
+    wanted = by_torch(x, field, floor)
     routed = route(x, field, floor)
     best = wanted.max(-1).values
     assert (best - wanted.gather(-1, routed.unsqueeze(-1)).squeeze(-1)).max() < 1e-3
@@ -55,7 +55,7 @@ def test_density_is_that_of_a_gaussian_up_to_a_constant() -> None:
     position = 30 + torch.randn(1, 6, 5, generator=generator)
     variance = 0.05 + torch.rand(1, 6, 5, generator=generator)
     amplitude = torch.randn(1, 6, generator=generator)
-    found = log_density(x, position, variance, amplitude)
+    found = densities(position, variance, amplitude).at(x)
     for splat in range(6):
         normal = Independent(Normal(position[0, splat], variance[0, splat].sqrt()), 1)
         wanted = amplitude[0, splat] + normal.log_prob(x[0])
