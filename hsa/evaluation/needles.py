@@ -21,8 +21,15 @@ INTRODUCTION = (
     "Some special magic numbers are hidden within the following text. Make sure to memorize it. "
     "I will quiz you about the numbers afterwards.\n"
 )
-NEEDLE = " The special magic number for {key} is {value}."
-QUESTION = "\nThe special magic number for {key} is"
+NEEDLE = " The {thing} for {key} is {value}."
+QUESTION = "\nThe {thing} for {key} is"
+THINGS = (
+    "special magic number", "pass key", "phone number", "room number", "account number",
+    "telephone code", "serial number", "lucky number", "ticket number", "postal code",
+    "license number", "door code",
+)  # fmt: skip
+"""Needles of one haystack name these in turn, so that a small model does not confuse them."""
+
 DIGITS = 5
 
 KEYS = (
@@ -101,11 +108,15 @@ def haystack(
     order = torch.randperm(len(KEYS), generator=generator)[:needles].tolist()
     digits = torch.randint(10, (needles, DIGITS), generator=generator).tolist()
     keys = [KEYS[n] for n in order]
+    things = [THINGS[n % len(THINGS)] for n in range(needles)]
     values = ["".join(map(str, row)) for row in digits]
     hidden = [
-        _ids(loaded, NEEDLE.format(key=k, value=v)) for k, v in zip(keys, values, strict=True)
+        _ids(loaded, NEEDLE.format(thing=t, key=k, value=v))
+        for t, k, v in zip(things, keys, values, strict=True)
     ]
-    questions = [_ids(loaded, QUESTION.format(key=k)) for k in keys]
+    questions = [
+        _ids(loaded, QUESTION.format(thing=t, key=k)) for t, k in zip(things, keys, strict=True)
+    ]
     answers = [_ids(loaded, f" {v}") for v in values]
     room = tokens - max(len(q) + len(a) for q, a in zip(questions, answers, strict=True))
     pieces = [piece for piece in (_ids(loaded, s) for s in sentences) if piece]

@@ -20,6 +20,7 @@ def text(tmp_path: Path, story: str) -> Path:
 SMALL = ["retrieval", "--tokens", "240", "--reads", "40", "--needles", "2", "--per-haystack", "1"]
 
 
+@pytest.mark.slow
 def test_retrieval_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SMALL, "--json"]) == 0
     printed = capsys.readouterr()
@@ -35,6 +36,7 @@ def test_retrieval_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
         assert sum(part[name]["asked"] for part in row["depths"]) == 2
 
 
+@pytest.mark.slow
 def test_retrieval_prints_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["--tokens", "400", "--reads", "40", "--needles", "1", "--text", str(text)]
     assert main(["retrieval", *small, "--opening", "block"]) == 0
@@ -42,6 +44,7 @@ def test_retrieval_prints_a_table(text: Path, capsys: pytest.CaptureFixture[str]
     assert "of what standard finds" in said and "opened_only" in said and "depth" in said
 
 
+@pytest.mark.slow
 def test_layers_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["layers", "--text", str(text), "--tokens", "96", "--reads", "40", "--layers", "3"]
     assert main([*small, "--json"]) == 0

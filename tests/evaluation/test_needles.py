@@ -25,13 +25,15 @@ def test_needles_lie_outside_and_are_asked_for_at_the_end(smollm2, story: str, r
     last = 0
     for needle in stack.needles:
         hidden = decode(stack.ids[needle.begin : needle.end])
-        assert hidden == f" The special magic number for {needle.key} is {needle.value}."
-        assert decode(needle.question + needle.answer).endswith(f"{needle.key} is {needle.value}")
+        assert hidden.startswith(" The ") and hidden.endswith(
+            f" for {needle.key} is {needle.value}."
+        )
+        assert decode(needle.question + needle.answer).strip() == hidden.strip(" .")
         assert len(needle.value) == DIGITS and needle.begin >= last
         assert len(stack.ids) - needle.end >= OUTSIDE
         assert len(stack.ids) + len(needle.question) + len(needle.answer) <= tokens
         last = needle.end
-    assert decode(stack.ids).count("special magic number for") == 3
+    assert all(decode(stack.ids).count(needle.value) == 1 for needle in stack.needles)
     # No more than a sentence, and a question with its answer, is missing.
     longest = max(len(smollm2.tokenize(s)) for s in sentences)
     assert len(stack.ids) > tokens - 20 - longest

@@ -39,6 +39,7 @@ def test_standard_attention_finds_what_the_window_cannot_see(smollm2, stack: Hay
     assert not near.found.any()
 
 
+@pytest.mark.slow
 def test_found_is_what_greedy_writing_writes(smollm2, stack: Haystack) -> None:
     found = ask(smollm2, stack, None).found.tolist()
     wrong = Haystack(stack.ids[: stack.needles[0].begin], stack.needles[:1])
@@ -55,6 +56,7 @@ def test_found_is_what_greedy_writing_writes(smollm2, stack: Haystack) -> None:
     assert not said
 
 
+@pytest.mark.slow
 def test_a_question_leaves_nothing_behind(smollm2, stack: Haystack) -> None:
     field = shipped_field("smollm2", smollm2.fingerprint)
     plan = run_plan(field, TOKENS, OUTSIDE, "block")

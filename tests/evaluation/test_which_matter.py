@@ -16,6 +16,7 @@ from hsa.inference.plan import run_plan
 TOKENS, READS = 96, 40
 
 
+@pytest.mark.slow
 def test_one_at_a_time_is_a_run_with_that_beta(smollm2, story: str) -> None:
     field = shipped_field("smollm2", smollm2.fingerprint)
     tokens = first_tokens(smollm2.tokenize(story), TOKENS)
