@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         f"{reads}; next-token KL against standard attention in nats, late: second half"
     )
     _table("one layer at a time", layers)
-    _table(f"one head at a time in the {worst} worst layers", heads)
+    _table("one head at a time in the worst layers", heads)
     return 0
 
 
