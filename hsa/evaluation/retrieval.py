@@ -186,7 +186,7 @@ def ask(loaded: LoadedModel, stack: Haystack, program: Program | None) -> Found:
     if isinstance(program, HSAProgram):
         program.cache, ledger = cache, program.ledger
     found: list[bool] = []
-    seen = 0.0
+    seen, queries = 0.0, 0
     with torch.no_grad(), running(program):
         _read(loaded, stack.ids, cache, 1)
         before = ledger and (ledger.reads.clone(), ledger.queries.clone())
@@ -196,8 +196,9 @@ def ask(loaded: LoadedModel, stack: Haystack, program: Program | None) -> Found:
             right = logits.argmax(-1) == torch.tensor(needle.answer, device=logits.device)
             found.append(bool(right[torch.tensor(needle.scored, device=right.device)].all()))
             cache.crop(-len(given))
-            seen += len(stack.ids) + (len(given) + 1) / 2
-    reads, fallbacks = seen / len(stack.needles), 0
+            seen += len(given) * (len(stack.ids) + (len(given) + 1) / 2)
+            queries += len(given)
+    reads, fallbacks = seen / queries, 0
     if ledger is not None and before is not None:
         asked = (ledger.queries - before[1]).unsqueeze(1)
         reads = float(((ledger.reads - before[0]) / asked).mean())
