@@ -24,6 +24,8 @@ COMMANDS = {
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
     "perplexity": ("hsa.commands.perplexity", "the model's loss under HSA, beside its controls"),
+    "retrieval": ("hsa.commands.retrieval", "needles found outside of the window"),
+    "layers": ("hsa.commands.layers", "which layers and heads the next token depends on"),
     "generate": ("hsa.commands.generate", "continue a text under HSA"),
     "bench": ("hsa.commands.bench", "measure waits and the speed of attention on this machine"),
 }

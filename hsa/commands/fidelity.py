@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
                          needed="a text that neither fit nor calibration saw",
                          attempt="choose another text")  # fmt: skip
     reads = args.reads or (64 if not loaded.causal else sensible_reads(len(tokens)))
-    layers = _layers(args.layers, loaded)
+    layers = chosen_layers(args.layers, loaded)
     only = args.methods.split(",") if args.methods else METHODS
     if unknown := set(only) - set(METHODS):
         raise InputError("--methods was not understood", got=", ".join(sorted(unknown)),
@@ -104,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _layers(wish: str, loaded: LoadedModel) -> list[int]:
+def chosen_layers(wish: str, loaded: LoadedModel) -> list[int]:
+    """Layers that `--layers` names: all, or numbers with commas between."""
     if wish == "all":
         return list(range(loaded.layers))
     try:

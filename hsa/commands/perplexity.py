@@ -14,6 +14,10 @@ from hsa.errors import InputError
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from hsa.field.model_field import ModelField
+    from hsa.models.loaded import LoadedModel
+    from hsa.tokens import Tokens
+
 
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
@@ -33,26 +37,12 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from hsa.evaluation.language import losses
-    from hsa.field.checkpoint import load_field
-    from hsa.field.shipped import shipped_field
-    from hsa.fitting.windows import first_tokens
     from hsa.inference.plan import run_plan, sensible_everything
     from hsa.models.loading import load
 
-    content = read_text(args.text)
     loaded = load(args.model)
-    field = (
-        load_field(args.field, loaded.fingerprint)
-        if args.field
-        else shipped_field(args.model, loaded.fingerprint)
-    )
-    tokens = first_tokens(loaded.tokenize(content), max(args.tokens, 1))
-    if not 4 <= args.tokens <= len(tokens):
-        raise InputError(
-            f"{args.text.name} cannot be read so far", got=f"{args.tokens} tokens",
-            needed=f"4 to {len(tokens)}, what the text and the model hold",
-            attempt="a longer text, or fewer --tokens",
-        )  # fmt: skip
+    field = field_of(args, loaded)
+    tokens = beginning(args, loaded)
     reads = sensible_everything(len(tokens)) if args.reads is None else args.reads
     plan = run_plan(field, len(tokens), reads, args.opening)
     found = losses(loaded, field, plan, tokens, reads)
@@ -68,3 +58,31 @@ def run(args: argparse.Namespace) -> int:
             f"same top token {loss.top_match:.1%}  reads {loss.reads:.0f}\n"
         )
     return 0
+
+
+def field_of(args: argparse.Namespace, loaded: LoadedModel) -> ModelField:
+    """The field named by `--field`, or the one that ships for `--model`."""
+    from hsa.field.checkpoint import load_field
+    from hsa.field.shipped import shipped_field
+
+    if args.field:
+        return load_field(args.field, loaded.fingerprint)
+    return shipped_field(args.model, loaded.fingerprint)
+
+
+def beginning(args: argparse.Namespace, loaded: LoadedModel) -> Tokens:
+    """The first `--tokens` tokens of `--text`.
+
+    Raises:
+        InputError: the text or the model holds fewer.
+    """
+    from hsa.fitting.windows import first_tokens
+
+    tokens = first_tokens(loaded.tokenize(read_text(args.text)), max(args.tokens, 1))
+    if not 4 <= args.tokens <= len(tokens):
+        raise InputError(
+            f"{args.text.name} cannot be read so far", got=f"{args.tokens} tokens",
+            needed=f"4 to {len(tokens)}, what the text and the model hold",
+            attempt="a longer text, or fewer --tokens",
+        )  # fmt: skip
+    return tokens

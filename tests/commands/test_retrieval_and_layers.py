@@ -1,0 +1,77 @@
+"""`python -m hsa retrieval` and `layers`: what they print, and what they refuse in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hsa.__main__ import main
+
+
+@pytest.fixture
+def text(tmp_path: Path, story: str) -> Path:
+    path = tmp_path / "story.txt"
+    path.write_text(story, "utf-8")
+    return path
+
+
+SMALL = ["retrieval", "--tokens", "240", "--reads", "40", "--needles", "2", "--per-haystack", "1"]
+
+
+@pytest.mark.slow
+def test_retrieval_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "--json"]) == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert "haystack 2 of 2, hsa" in printed.err
+    (row,) = result["rows"]
+    assert (row["tokens"], row["reads"], row["needles"], row["haystacks"]) == (240, 40, 2, 2)
+    assert row["nearest_keys"] >= 40
+    assert set(row["methods"]) == {"standard", "window", "opened_only", "hsa"}
+    for name, method in row["methods"].items():
+        assert method["fallbacks"] == 0 and method["rate"]["low"] <= method["rate"]["high"]
+        assert 1 < method["reads"] < 120 or name == "standard"
+        assert sum(part[name]["asked"] for part in row["depths"]) == 2
+
+
+@pytest.mark.slow
+def test_retrieval_prints_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--tokens", "400", "--reads", "40", "--needles", "1", "--text", str(text)]
+    assert main(["retrieval", *small, "--opening", "block"]) == 0
+    said = capsys.readouterr().out
+    assert "of what standard finds" in said and "opened_only" in said and "depth" in said
+
+
+@pytest.mark.slow
+def test_layers_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["layers", "--text", str(text), "--tokens", "96", "--reads", "40", "--layers", "3"]
+    assert main([*small, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [row["layer"] for row in result["layers"]] == [3]
+    assert sorted(row["head"] for row in result["heads"]) == list(range(9))
+    assert main([*small, "--heads", "0"]) == 0
+    said = capsys.readouterr().out
+    assert "one layer at a time" in said and "one head" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["retrieval", "--tokens", "many"], "--tokens was not understood"),
+        (["retrieval", "--tokens", "9000"], "context"),
+        (["retrieval", "--tokens", "400", "--reads", "401"], "reads"),
+        (["retrieval", "--tokens", "400", "--needles", "0"], "nothing to find"),
+        (["retrieval", "--text", "nowhere.txt"], "nowhere.txt"),
+        (["layers", "--text", "TEXT", "--tokens", "96", "--layers", "30"], "no such layer"),
+        (["layers", "--text", "TEXT", "--tokens", "96", "--reads", "0"], "0 reads"),
+        (["layers", "--text", "TEXT", "--layers", "x"], "--layers was not understood"),
+    ],
+)
+def test_refusals(
+    text: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(text) if word == "TEXT" else word for word in arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and said in told
