@@ -26,7 +26,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text")
     parser.add_argument("--tokens", type=int, default=1024, help="tokens of it to read")
     parser.add_argument("--reads", type=int, help="everything the last query reads (410 at 4096)")
-    parser.add_argument("--opening", choices=("query", "block", "mixed"), default="query",
+    parser.add_argument("--opening", choices=("query", "block", "mixed", "exact"), default="query",
                         help="who chooses what is opened")  # fmt: skip
     parser.add_argument("--field", type=Path, help="the shipped one if left out")
     parser.add_argument("--json", action="store_true")

@@ -27,7 +27,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--reads", type=int,
                         help="everything the last query reads (410 at 4096)")  # fmt: skip
     parser.add_argument("--text", type=Path, help="hide them in this text, in place of noise")
-    parser.add_argument("--opening", choices=("query", "block", "mixed"), default="query",
+    parser.add_argument("--opening", choices=("query", "block", "mixed", "exact"), default="query",
                         help="who chooses what is opened")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--field", type=Path, help="the shipped one if left out")

@@ -98,7 +98,7 @@ class HSAProgram:
             self.ledger.seconds += time.perf_counter() - start
 
     def _beta(self, layer: int) -> Float[Tensor, " H"]:
-        return self.plan.beta[layer] * self.health.beta[layer]
+        return self.plan.hsa_share(layer) * self.health.beta[layer]
 
     def _reads_all(self, layer: int, call: AttentionCall) -> bool:
         """By the plan, by trouble, or because a window already bounds what the layer reads."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hsa.attention.block_plan import SINKS, BlockPlan
@@ -25,11 +25,18 @@ class RunPlan:
         own: [L][H] far reads of each query of a head that opens for itself, 0 where it shares
             what its block opens.
         beta: share of HSA in each head's output: (1 - β)·standard + β·HSA.
+        exact: heads that standard attention answers whatever β is; none when left out.
     """
 
     blocks: BlockPlan | None
     own: tuple[tuple[int, ...], ...]
     beta: Float[Tensor, "L H"]
+    exact: Bool[Tensor, "L H"] | None = None
+
+    def hsa_share(self, layer: int) -> Float[Tensor, " H"]:
+        """β of a layer's heads, 0 where they stay exact."""
+        beta = self.beta[layer]
+        return beta if self.exact is None else beta.masked_fill(self.exact[layer], 0.0)
 
     def __post_init__(self) -> None:
         shape = tuple(self.beta.shape)
@@ -63,7 +70,7 @@ class RunPlan:
             )
         if value.dim() == 1:
             value = value.unsqueeze(1)
-        return RunPlan(self.blocks, self.own, value.expand(self.beta.shape).clone())
+        return replace(self, beta=value.expand(self.beta.shape).clone())
 
 
 def blocked_shape(field: ModelField, plan: RunPlan) -> BlockedShape | None:
@@ -76,11 +83,15 @@ def blocked_shape(field: ModelField, plan: RunPlan) -> BlockedShape | None:
     return BlockedShape(splats, sizes.block, sizes.chunk, sizes.splats, sizes.tokens, alone)
 
 
-OPENINGS = ("query", "block", "mixed")
-"""Every head opens per query; every head shares a block's opening; or only those that must not."""
+OPENINGS = ("query", "block", "mixed", "exact")
+"""Every head opens per query; every head shares a block's opening; only those that must not open
+per query; or all open per query but those few, which stay exact."""
 
 LOOKS_UP = 2.5
-"""In mixed opening, heads that need this many times the mean reads open per query."""
+"""Heads that need this many times the mean reads look up single tokens."""
+
+EXACT = 0.5
+"""Exact heads take no more than this share of the far reads of all."""
 
 NEAR = 0.4
 """Near keys take no more than this share of everything read."""
@@ -140,9 +151,24 @@ def run_plan(
     splats = max(1, round(SPLATS * left))
     blocks = BlockPlan(block=size, splats=splats, tokens=left - splats, scored=max(1, size // 16))
     own = torch.zeros(layers, heads, dtype=torch.int64)
+    exact = torch.zeros(layers, heads, dtype=torch.bool)
     if opening != "block":
         needed = torch.stack([s.reads for s in spend(field, left, tokens, "per_head")])
         own = needed
         if opening == "mixed":
             own = needed.where(needed > LOOKS_UP * needed.float().mean(), 0)
-    return RunPlan(blocks, tuple(map(tuple, own.tolist())), torch.ones(layers, heads))
+        if opening == "exact":
+            exact = _looking_up(needed, tokens)
+            scale = (needed.sum() - exact.sum() * tokens) / needed[~exact].sum()
+            own = (needed * scale).floor().long().clamp_min(1).masked_fill(exact, 1)
+    exact = exact if bool(exact.any()) else None
+    return RunPlan(blocks, tuple(map(tuple, own.tolist())), torch.ones(layers, heads), exact)
+
+
+def _looking_up(needed: Int[Tensor, "L H"], tokens: int) -> Bool[Tensor, "L H"]:
+    """Heads that need the most reads: no more than are many, nor than all can pay for."""
+    many = int((needed > LOOKS_UP * needed.float().mean()).sum())
+    most = min(many, int(EXACT * int(needed.sum()) / tokens))
+    chosen = torch.zeros(needed.numel(), dtype=torch.bool)
+    chosen[needed.flatten().topk(most).indices] = True
+    return chosen.view(needed.shape)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from hsa.errors import FieldError, InputError
 from hsa.field.shipped import shipped_field
+from hsa.fitting.windows import first_tokens
+from hsa.inference.agreement import agreement
 from hsa.inference.hsa_program import HSAProgram
 from hsa.inference.plan import read_everything, run_plan, sensible_everything
 
@@ -37,3 +40,30 @@ def test_a_plan_stays_within_the_reads_asked_for(smollm2) -> None:
         assert near + sum(far) / len(far) <= reads
     assert run_plan(field, 512, 512).blocks is None
     assert read_everything(2, 3).own == ((0, 0, 0), (0, 0, 0))
+
+
+def test_exact_opening_leaves_the_heads_that_look_up_to_standard_attention(smollm2) -> None:
+    field = shipped_field("smollm2", smollm2.fingerprint)
+    for tokens in (512, 2048, 8192):
+        reads = sensible_everything(tokens)
+        usual, plan = (run_plan(field, tokens, reads, way) for way in ("query", "exact"))
+        assert plan.exact is not None and 0 < int(plan.exact.sum()) < 30
+        own, needed = torch.tensor(plan.own), torch.tensor(usual.own)
+        assert int(needed[plan.exact].min()) >= int(needed[~plan.exact].max())
+        spent = int(own[~plan.exact].sum()) + tokens * int(plan.exact.sum())
+        assert spent <= int(needed.sum()), "exact heads are paid for by the others"
+        kept = plan.with_beta(0.5)
+        layer, head = plan.exact.nonzero()[0].tolist()
+        assert kept.hsa_share(layer)[head] == 0 and kept.hsa_share(layer).max() == 0.5
+
+
+def test_an_exact_head_reads_everything_and_answers_as_standard_does(smollm2, story) -> None:
+    field = shipped_field("smollm2", smollm2.fingerprint)
+    tokens = first_tokens(smollm2.tokenize(story), 200)
+    plan = run_plan(field, 512, 96, "exact")
+    assert plan.exact is not None
+    only = replace(plan, beta=plan.exact.float())
+    found = agreement(smollm2, field, only, tokens)
+    assert float(found.kl_nats.max()) < 1e-5
+    found = agreement(smollm2, field, plan, tokens)
+    assert 0 < float(found.kl_nats.mean()) < 1
