@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from hsa.activations import Activations
 from hsa.attention.block_plan import BlockPlan
 from hsa.attention.blocked import BlockedResult, blocked_attention
+from hsa.attention.one_thread import one_thread
 from hsa.field.layer_field import LayerField
 from tests.attention.random_layers import SPLATS, random_layer
 
@@ -114,7 +115,20 @@ def softmax_attention(layer: Activations) -> Tensor:
     return output.unflatten(0, (groups, heads))
 
 
-class LargestMade(TorchDispatchMode):
+class Watching(TorchDispatchMode):
+    """Sees every operation of this thread, on which all work is kept meanwhile."""
+
+    def __enter__(self):
+        self._alone = one_thread()
+        self._alone.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *raised):
+        super().__exit__(*raised)
+        self._alone.__exit__(*raised)
+
+
+class LargestMade(Watching):
     """Bytes of the largest tensor that any operation makes; views of its inputs are free."""
 
     def __init__(self) -> None:

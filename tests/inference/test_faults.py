@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from hsa.inference.guard import Guard
 from hsa.inference.hsa_program import HSAProgram
-from tests.attention.block_layers import LargestMade
+from tests.attention.block_layers import LargestMade, Watching
 from tests.inference.tiny import (
     ALL,
     PART,
@@ -100,7 +99,7 @@ def test_a_field_of_another_shape_falls_back_in_that_layer(llama, unseen, caplog
     assert "no such layer" in messages[1]
 
 
-class LimitedMemory(TorchDispatchMode):
+class LimitedMemory(Watching):
     """An allocator that refuses tensors of more bytes than this."""
 
     def __init__(self, limit: int) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from hsa.models.program import running
+from tests.attention.block_layers import Watching
 from tests.inference.tiny import ALL, PART, plan_of, with_cache
 
 
@@ -63,7 +63,7 @@ def step(program, ids):
         return program.loaded.model(ids, past_key_values=program.cache, use_cache=True).logits
 
 
-class NoRoomForSplats(TorchDispatchMode):
+class NoRoomForSplats(Watching):
     """An allocator that fails on tensors with a number for every splat, which only HSA makes."""
 
     def __init__(self, splats: int) -> None:
