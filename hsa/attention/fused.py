@@ -1,7 +1,8 @@
 """torch's fused attention in parts, merged by their log-sum-exps: no logits are written.
 
-On the CPU it takes 0.6 of the time of plain products (`python -m hsa bench attention`), and it
-hands out no gradient of the log-sum-exp, so those who need gradients go the plain way.
+At a block's sizes, 384 queries and 256 to 900 keys on one core, it took 0.5 to 0.8 of the time of
+plain products. It hands out no gradient of the log-sum-exp, so those who need gradients go the
+plain way.
 """
 
 from __future__ import annotations

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hsa.commands.bench_layer import (
-    add_layer_arguments,
-    bench_layer,
-    block_plan,
-    result,
-    say,
-    text_lengths,
-)
+from hsa.commands.bench_layer import add_layer_arguments, run_bench
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,26 +45,16 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     from hsa.evaluation.attention_speed import PLANS, speed_row
 
-    plans = {length: block_plan(args, length, PLANS) for length in text_lengths(args.tokens)}
     if args.runs < 1:
         raise InputError("--runs is too small", got=args.runs, needed="at least 1")
-    layer = bench_layer(args, list(plans))
-    rows = []
-    for length, plan in plans.items():
-        field, name = layer.field(length)
-        say(f"Measuring {length:,} tokens")
-        rows.append(speed_row(layer.part(length), field, plan, args.runs, name))
-    found = result(layer, PROTOCOL, rows)
-    if args.json:
-        sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    else:
-        _print(found, rows)
-    return 0
+    return run_bench(
+        args, PLANS, PROTOCOL,
+        lambda part, field, plan, origin: speed_row(part, field, plan, args.runs, origin), _print,
+    )  # fmt: skip
 
 
-def _print(found: dict[str, Any], rows: Sequence[SpeedRow]) -> None:
+def _print(rows: Sequence[SpeedRow]) -> None:
     out = sys.stdout.write
-    out(f"{found['model']}, layer {found['layer']}, on {found['machine']}\n")
     out(f"{'tokens':>7}{'exact s':>10}{'HSA s':>9}{'speedup':>9}{'error':>9}{'opened only':>13}"
         f"{'window':>9}{'reads':>8}{'peak MB':>9}  field\n")  # fmt: skip
     for row in rows:
@@ -86,5 +68,3 @@ def _print(found: dict[str, Any], rows: Sequence[SpeedRow]) -> None:
         seconds = [f"{name} {value:.3f} s" for name, value in row.baselines.items()]
         skipped = [f"{name} not run: {reason}" for name, reason in row.skipped.items()]
         out(f"exact at {row.tokens}: {', '.join(seconds + skipped)}\n")
-    for name, meaning in found["protocol"].items():
-        out(f"  {name}: {meaning}\n")

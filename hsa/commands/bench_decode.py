@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hsa.commands.bench_layer import (
-    add_layer_arguments,
-    bench_layer,
-    block_plan,
-    result,
-    say,
-    text_lengths,
-)
+from hsa.commands.bench_layer import add_layer_arguments, run_bench
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -50,24 +42,11 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     from hsa.evaluation.decode_speed import PLANS, decode_row
 
-    plans = {length: block_plan(args, length, PLANS) for length in text_lengths(args.tokens)}
-    layer = bench_layer(args, list(plans))
-    rows = []
-    for length, plan in plans.items():
-        field, name = layer.field(length)
-        say(f"Measuring at {length:,} tokens")
-        rows.append(decode_row(layer.part(length), field, plan, name))
-    found = result(layer, PROTOCOL, rows)
-    if args.json:
-        sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    else:
-        _print(found, rows)
-    return 0
+    return run_bench(args, PLANS, PROTOCOL, decode_row, _print)
 
 
-def _print(found: dict[str, Any], rows: Sequence[DecodeRow]) -> None:
+def _print(rows: Sequence[DecodeRow]) -> None:
     out = sys.stdout.write
-    out(f"{found['model']}, layer {found['layer']}, on {found['machine']}\n")
     out(f"{'tokens':>7}{'exact ms':>10}{'HSA ms':>9}{'speedup':>9}{'usual':>8}{'entry':>8}"
         f"{'error':>9}{'opened only':>13}{'window':>9}{'reads':>8}  field\n")  # fmt: skip
     for row in rows:
@@ -80,5 +59,3 @@ def _print(found: dict[str, Any], rows: Sequence[DecodeRow]) -> None:
         sizes = ", ".join(f"{name} {size}" for name, size in row.plan.items())
         ways = ", ".join(f"{name} {1e3 * value:.3f} ms" for name, value in row.baselines.items())
         out(f"at {row.tokens}: {ways}; {sizes}\n")
-    for name, meaning in found["protocol"].items():
-        out(f"  {name}: {meaning}\n")

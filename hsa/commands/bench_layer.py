@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hsa.commands.fit import read_texts
 from hsa.errors import InputError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hsa.fitting.settings import Text
     from hsa.models.loaded import LoadedModel
     from hsa.tokens import Tokens
+
+Row = TypeVar("Row", bound=Any)
 
 SIZES = ("block", "splats", "tokens_read", "scored", "chunk")
 
@@ -204,21 +207,47 @@ def _known_field(
     return field
 
 
-def result(layer: BenchLayer, protocol: dict[str, str], rows: Sequence[Any]) -> dict[str, Any]:
-    """What a bench prints as JSON; rows are dataclasses."""
+def run_bench(
+    args: argparse.Namespace,
+    plans: Mapping[int, BlockPlan],
+    protocol: Mapping[str, str],
+    measure: Callable[[Activations, LayerField, BlockPlan, str], Row],
+    print_rows: Callable[[Sequence[Row]], None],
+) -> int:
+    """Measure a row for every length asked for, and print them as JSON or as a table.
+
+    Args:
+        plans: sizes by length, where the options leave them open.
+        measure: a dataclass of what was found; it is told where the field is from.
+    """
     from dataclasses import asdict
 
     from hsa.evaluation.waits import machine
 
-    return {
-        "machine": machine(),
-        "model": layer.loaded.name,
-        "layer": layer.layer,
-        "texts": [text.name for text in layer.texts],
-        "fit_tokens": len(layer.fit_tokens),
-        "protocol": protocol,
-        "rows": [asdict(row) for row in rows],
-    }
+    sizes = {length: block_plan(args, length, plans) for length in text_lengths(args.tokens)}
+    layer = bench_layer(args, list(sizes))
+    rows = []
+    for length, plan in sizes.items():
+        field, origin = layer.field(length)
+        say(f"Measuring {length:,} tokens")
+        rows.append(measure(layer.part(length), field, plan, origin))
+    if args.json:
+        found = {
+            "machine": machine(),
+            "model": layer.loaded.name,
+            "layer": layer.layer,
+            "texts": [text.name for text in layer.texts],
+            "fit_tokens": len(layer.fit_tokens),
+            "protocol": dict(protocol),
+            "rows": [asdict(row) for row in rows],
+        }
+        sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        return 0
+    sys.stdout.write(f"{layer.loaded.name}, layer {layer.layer}, on {machine()}\n")
+    print_rows(rows)
+    for name, meaning in protocol.items():
+        sys.stdout.write(f"  {name}: {meaning}\n")
+    return 0
 
 
 def say(sentence: str) -> None:

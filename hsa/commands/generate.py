@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from hsa.commands.opening import add_opening
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -17,8 +19,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--prompt", required=True, help="the text to continue")
     parser.add_argument("--new", type=int, default=40, help="tokens to write at most")
     parser.add_argument("--reads", type=int, help="everything the last query reads")
-    parser.add_argument("--opening", choices=("query", "block", "mixed", "exact"), default="query",
-                        help="who chooses what is opened")  # fmt: skip
+    add_opening(parser)
     parser.add_argument("--beta", type=float, default=1.0, help="0 standard attention, 1 HSA")
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)

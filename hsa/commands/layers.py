@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.fidelity import chosen_layers
+from hsa.commands.opening import add_opening
 from hsa.commands.perplexity import beginning, field_of
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--layers", default="all", help="all, or numbers with commas between")
     parser.add_argument("--heads", type=int, metavar="WORST",
                         help="worst layers whose heads are replaced one by one (3)")  # fmt: skip
-    parser.add_argument("--opening", choices=("query", "block", "mixed"), default="query",
-                        help="who chooses what is opened")  # fmt: skip
+    add_opening(parser)
     parser.add_argument("--field", type=Path, help="the shipped one if left out")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 

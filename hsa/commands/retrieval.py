@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.fit import read_text
+from hsa.commands.opening import add_opening
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--reads", type=int,
                         help="everything the last query reads (410 at 4096)")  # fmt: skip
     parser.add_argument("--text", type=Path, help="hide them in this text, in place of noise")
-    parser.add_argument("--opening", choices=("query", "block", "mixed", "exact"), default="query",
-                        help="who chooses what is opened")  # fmt: skip
+    add_opening(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--field", type=Path, help="the shipped one if left out")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")

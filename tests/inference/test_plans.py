@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from hsa.commands import opening as commands
 from hsa.errors import FieldError, InputError
 from hsa.field.shipped import shipped_field
 from hsa.fitting.windows import first_tokens
 from hsa.inference.agreement import agreement
 from hsa.inference.hsa_program import HSAProgram
-from hsa.inference.plan import read_everything, run_plan, sensible_everything
+from hsa.inference.plan import OPENINGS, read_everything, run_plan, sensible_everything
 
 
 def test_plans_and_programs_that_make_no_sense_are_refused(smollm2) -> None:
@@ -67,3 +68,7 @@ def test_an_exact_head_reads_everything_and_answers_as_standard_does(smollm2, st
     assert float(found.kl_nats.max()) < 1e-5
     found = agreement(smollm2, field, plan, tokens)
     assert 0 < float(found.kl_nats.mean()) < 1
+
+
+def test_the_commands_offer_every_opening() -> None:
+    assert commands.OPENINGS == OPENINGS
