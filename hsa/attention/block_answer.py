@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from hsa.attention.block_opening import LOG2_E, SharedOpening, choose, rows_at
-from hsa.attention.block_plan import SINKS
+from hsa.attention.block_opening import LOG2_E, SharedOpening, rows_at
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks, block_part
 from hsa.attention.closed_splats import closed_splats
-
-
-def shared_opening(blocks: Blocks, first: int, table: SplatTable) -> SharedOpening:
-    """What each of some blocks opens, by the choice of scoring queries of the block before."""
-    plan, many = blocks.plan, table.count.shape[0]
-    size, stride = plan.block, plan.block // plan.scored
-    q = block_part(blocks.q, first - 1, many, size)[..., stride - 1 :: stride, :]
-    y = block_part(blocks.y, first - 1, many, size)[..., stride - 1 :: stride, :]
-    near = block_part(blocks.k, first - 1, many, size)
-    position = torch.arange(size, device=q.device)
-    later = position > position[stride - 1 :: stride].unsqueeze(1)
-    rows = q.flatten(2, 3)
-    keys = torch.cat([near, blocks.k[:, :SINKS].expand(many, -1, -1, -1)], dim=2)
-    logits = (rows @ keys.mT).view(*q.shape[:-1], -1)
-    logits[..., :size] += torch.zeros_like(logits[0, 0, 0, :, :size]).masked_fill(later, -torch.inf)
-    return choose(blocks.field, table, blocks.sorted, y, logits.logsumexp(-1), plan)
+from hsa.attention.masks import only
+from hsa.attention.near_blocks import always, always_read, around, around_read
 
 
 def answer_together(
@@ -34,48 +19,28 @@ def answer_together(
 ) -> Float[Tensor, "G R T V"]:
     """Outputs of the blocks under their shared openings: two products each way, one softmax."""
     plan, many = blocks.plan, table.count.shape[0]
-    size, field = plan.block, blocks.field
     groups, heads = blocks.q.shape[:2]
-    q = block_part(blocks.q, first, many, size)
-    y = block_part(blocks.y, first, many, size)
+    q = block_part(blocks.q, first, many, plan.block)
+    y = block_part(blocks.y, first, many, plan.block)
 
     def read(kept: Tensor) -> Tensor:
-        sinks = kept[:, :SINKS].expand(many, -1, -1, -1)
-        before, own = block_part(kept, first - 1, many, size), block_part(kept, first, many, size)
-        return torch.cat([own, before, sinks, rows_at(kept, opening.token)], dim=2).flatten(0, 1)
+        parts = around(blocks, kept, first, many), always(blocks, kept, many)
+        return torch.cat([*parts, rows_at(kept, opening.token)], dim=2)
 
     k, v = read(blocks.k), read(blocks.v)
-    logits = torch.bmm(q.flatten(2, 3).flatten(0, 1), (LOG2_E * k).mT)
-    position = torch.arange(size, device=q.device)
-    later = torch.zeros(size, size, device=q.device)
-    later = later.masked_fill(position > position.unsqueeze(1), -torch.inf)
-    logits.unflatten(1, (heads, size))[..., :size] += later
+    near = only(around_read(blocks, first, many))[:, None, None]
+    there = always_read(blocks, first, many).unsqueeze(1).expand(-1, groups, -1)
+    far = only(torch.cat([there, opening.token_there], dim=-1))[:, :, None, None]
+    logits = (q.flatten(2, 3) @ (LOG2_E * k).mT).unflatten(2, (heads, plan.block))
+    logits[..., : near.shape[-1]] += near
+    logits[..., near.shape[-1] :] += far
 
-    closed = closed_splats(field, table, opening, plan.closed_answer)
-    masses = (LOG2_E * closed.log_mass(y)).view(many * groups, heads * size, -1)
-    there = _there(blocks, first, opening).flatten(0, 1).unsqueeze(1)
-    logits.masked_fill_(~there, -torch.inf)
+    closed = closed_splats(blocks.field, table, opening, plan.closed_answer)
+    masses = LOG2_E * closed.log_mass(y)
     top = torch.maximum(logits.amax(-1, True), masses.amax(-1, True)).detach()
-    weights, shares = logits.sub_(top).exp2_(), masses.sub_(top).exp2_()
-    there = there.mT.to(v.dtype)
+    weights, shares = (part.sub_(top).exp2_().flatten(2, 3) for part in (logits, masses))
     # The last column sums the weights: cheaper than a product with it alone.
-    output = torch.bmm(weights, torch.cat([v * there, there], -1))
-    splats = torch.bmm(shares, closed.value.flatten(0, 1))
+    output = weights @ torch.nn.functional.pad(v, (0, 1), value=1.0)
+    splats = shares @ closed.value
     output = (output[..., :-1] + splats) / (output[..., -1:] + shares.sum(-1, True))
-    return output.view(many, groups, heads, size, -1).movedim(0, 2).flatten(2, 3)
-
-
-def _there(blocks: Blocks, first: int, opening: SharedOpening) -> Bool[Tensor, "B G n"]:
-    """Which keys of the gather are there: none before the text, no sink twice, no padding."""
-    many, groups, _ = opening.token.shape
-    size = blocks.plan.block
-    block = torch.arange(first, first + many, device=opening.token.device)[:, None, None]
-    return torch.cat(
-        [
-            (block >= 0).expand(-1, groups, size),
-            (block >= 1).expand(-1, groups, size),
-            (block >= 2).expand(-1, groups, SINKS),
-            opening.token_there,
-        ],
-        dim=2,
-    )
+    return output.view(many, groups, heads, plan.block, -1).movedim(0, 2).flatten(2, 3)

@@ -11,11 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.attention.block_opening import SharedOpening, rows_at
-from hsa.attention.block_plan import SINKS
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks, block_part
 from hsa.attention.closed_splats import closed_splats
 from hsa.attention.fused import Part, fused, merged, where_any
+from hsa.attention.masks import only
+from hsa.attention.near_blocks import always, always_read, around, around_read
 from hsa.attention.side_by_side import on_cores
 
 
@@ -44,35 +45,24 @@ def answer_fused(
 
 
 def _near(blocks: Blocks, first: int, q: Tensor) -> Part:
-    """A block's own keys up to each query, and the block before."""
-    many, size, heads = q.shape[0], blocks.plan.block, blocks.q.shape[1]
-    position = torch.arange(size)
-    mask = torch.zeros(size, 2 * size)
-    mask[:, :size].masked_fill_(position > position.unsqueeze(1), -torch.inf)
-    mask = mask.repeat(heads, 1).expand(many, 1, -1, -1)
-    if first == 0:
-        mask = mask.clone()
-        mask[0, ..., size:] = -torch.inf
-
-    def read(kept: Tensor) -> Tensor:
-        own, before = block_part(kept, first, many, size), block_part(kept, first - 1, many, size)
-        return torch.cat([own, before], dim=2)
-
-    return fused(q, read(blocks.k), read(blocks.v), mask)
+    """The blocks around."""
+    many, heads = q.shape[0], blocks.q.shape[1]
+    mask = only(around_read(blocks, first, many)).repeat(1, heads, 1).unsqueeze(1)
+    mask = mask.expand(many, -1, -1, -1)
+    k, v = (around(blocks, kept, first, many) for kept in (blocks.k, blocks.v))
+    return fused(q, k, v, mask)
 
 
 def _far(blocks: Blocks, first: int, q: Tensor, opening: SharedOpening) -> Part:
-    """Sinks, once they are far, and opened tokens."""
+    """Keys that every query reads, where they lie outside, and opened tokens."""
     many, groups, _ = opening.token.shape
-    number = torch.arange(first, first + many)[:, None, None]
-    there = torch.cat([(number >= 2).expand(-1, groups, SINKS), opening.token_there], dim=2)
-    mask = torch.zeros(there.shape).masked_fill(~there, -torch.inf).unsqueeze(2)
+    there = always_read(blocks, first, many).unsqueeze(1).expand(-1, groups, -1)
+    there = torch.cat([there, opening.token_there], dim=2)
 
     def read(kept: Tensor) -> Tensor:
-        sinks = kept[:, :SINKS].expand(many, -1, -1, -1)
-        return torch.cat([sinks, rows_at(kept, opening.token)], dim=2)
+        return torch.cat([always(blocks, kept, many), rows_at(kept, opening.token)], dim=2)
 
-    return where_any(fused(q, read(blocks.k), read(blocks.v), mask), there)
+    return where_any(fused(q, read(blocks.k), read(blocks.v), only(there).unsqueeze(2)), there)
 
 
 def _closed(blocks: Blocks, first: int, table: SplatTable, opening: SharedOpening) -> Part:

@@ -1,4 +1,4 @@
-"""What a block of queries opens: chosen by queries of the block before, never by its own."""
+"""What a block of queries opens: in a causal text by queries of the block before, not its own."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class KeysByPhrase:
 
     order: Int[Tensor, "G T"]
     start: Int[Tensor, "G N"]
+    size: Int[Tensor, "G N"]
 
 
 def by_phrase(phrase: Int[Tensor, "G T"], splats: int) -> KeysByPhrase:
@@ -61,6 +62,7 @@ def by_phrase(phrase: Int[Tensor, "G T"], splats: int) -> KeysByPhrase:
     return KeysByPhrase(
         order=place.view(groups, tokens) - tokens * group,
         start=(count.cumsum(1) - count)[:, :splats],
+        size=count[:, :splats],
     )
 
 
@@ -92,7 +94,7 @@ def choose(
     log_error = error.clamp_min(1e-30).log()
     closed, opened = cut(field, table.count, log_error, splats, plan.tokens)
     splat, splat_there = listed(closed, splats)
-    token, token_there = tokens_of(opened, table.count.long(), keys, plan.tokens)
+    token, token_there = tokens_of(opened, table, keys, plan.tokens)
     return SharedOpening(splat, splat_there, token, token_there)
 
 
@@ -207,18 +209,23 @@ def listed(
 
 
 def tokens_of(
-    opened: Bool[Tensor, "... G N"], count: Int[Tensor, "... G N"], keys: KeysByPhrase, most: int
+    opened: Bool[Tensor, "... G N"], table: SplatTable, keys: KeysByPhrase, most: int
 ) -> tuple[Int[Tensor, "... G K"], Bool[Tensor, "... G K"]]:
-    """The far keys of the opened Phrases: the first `count` of each in the order of the text."""
-    own = count.where(opened, 0)
+    """The far keys of the opened Phrases, each in the order of the text."""
+    own = table.count.long().where(opened, 0)
     end = own.cumsum(-1)
-    slot = torch.arange(most, device=count.device).expand(*count.shape[:-1], most).contiguous()
+    slot = torch.arange(most, device=own.device).expand(*own.shape[:-1], most).contiguous()
     phrase = torch.searchsorted(end, slot, right=True)
-    there = phrase < count.shape[-1]
-    phrase = phrase.clamp_max(count.shape[-1] - 1)
+    there = phrase < own.shape[-1]
+    phrase = phrase.clamp_max(own.shape[-1] - 1)
     within = slot - (end - own).gather(-1, phrase)
-    at = (keys.start.expand_as(count).gather(-1, phrase) + within).where(there, 0)
-    order = keys.order.expand(*count.shape[:-1], -1)
+    if table.before is not None:
+        # Between a Phrase's far keys before and after a block stand its near ones.
+        near = keys.size - table.count.long()
+        beyond = within >= table.before.long().expand_as(own).gather(-1, phrase)
+        within = within + near.expand_as(own).gather(-1, phrase).where(beyond, 0)
+    at = (keys.start.expand_as(own).gather(-1, phrase) + within).where(there, 0)
+    order = keys.order.expand(*own.shape[:-1], -1)
     return order.gather(-1, at), there
 
 

@@ -13,6 +13,17 @@ from hsa.hyperparameter import check_bounds, hyperparameter
 
 SINKS = 4
 
+ENDS = 2
+"""Tokens that a text read both ways begins and ends with; every query reads them."""
+
+AROUND = {True: (0, -1), False: (0, -1, 1)}
+"""Near blocks, counted from a query's own, of a causal text and of one read both ways."""
+
+
+def near_keys(block: int, causal: bool) -> int:
+    """The most near keys that a query reads in blocks of this size."""
+    return (SINKS if causal else ENDS) + len(AROUND[causal]) * block
+
 
 @dataclass(frozen=True)
 class BlockPlan:
@@ -20,8 +31,10 @@ class BlockPlan:
 
     The block of queries [b·B, (b+1)·B) reads the sinks and the keys from (b-1)·B on as tokens;
     all keys before are far. What it opens of them was chosen by `scored` queries of each head
-    in the block before. Without `closed_answer` the splats are switched off: the same keys are
-    opened and the closed splats say nothing, the control that every figure stands beside.
+    in the block before. A text that is not `causal` is read both ways: the block after is near
+    too, the text's first and last token stand for the sinks, and a block's own queries choose.
+    Without `closed_answer` the splats are switched off: the same keys are opened and the closed
+    splats say nothing, the control that every figure stands beside.
     """
 
     block: int = hyperparameter(128, 8, 1024, "queries", "queries that share what they open")
@@ -30,6 +43,7 @@ class BlockPlan:
     scored: int = hyperparameter(16, 1, 1024, "queries", "queries of a head that choose")
     chunk: int = hyperparameter(4, 1, 64, "blocks", "blocks computed at once (memory, speed)")
     closed_answer: bool = True
+    causal: bool = True
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -44,14 +58,30 @@ class BlockPlan:
     @property
     def near(self) -> NearKeys:
         """The same near keys in the words of the reference."""
-        return NearKeys(SINKS, self.block + 1, self.block)
+        return (
+            NearKeys(SINKS, self.block + 1, self.block)
+            if self.causal
+            else NearKeys(0, self.block, self.block)
+        )
+
+    @property
+    def around(self) -> tuple[int, ...]:
+        """Near blocks, counted from a query's own."""
+        return AROUND[self.causal]
 
     @property
     def most_read(self) -> int:
         """The most that the last query of a block reads: near keys, splats and tokens."""
-        return SINKS + 2 * self.block + self.splats + self.tokens
+        return near_keys(self.block, self.causal) + self.splats + self.tokens
 
-    def near_read(self, positions: Int[Tensor, " Q"]) -> Int[Tensor, " Q"]:
-        """Near keys that queries at these positions read, themselves included."""
+    def always_near(self, tokens: int) -> list[int]:
+        """Keys that every query of a text of T tokens reads, wherever it stands."""
+        return list(range(SINKS)) if self.causal else sorted({0, tokens - 1})
+
+    def near_read(self, positions: Int[Tensor, " Q"], tokens: int) -> Int[Tensor, " Q"]:
+        """Near keys that queries at these positions of T tokens read, themselves included."""
         before = (positions // self.block - 1).clamp_min(0) * self.block
-        return positions + 1 - before + before.clamp_max(SINKS)
+        if self.causal:
+            return positions + 1 - before + before.clamp_max(SINKS)
+        end = ((positions // self.block + 2) * self.block).clamp_max(tokens)
+        return end - before + (before > 0).long() + (end < tokens).long()

@@ -25,6 +25,10 @@ class RoutedKeys:
     def part(self, keys: slice) -> RoutedKeys:
         return RoutedKeys(self.x[:, keys], self.section[:, keys], self.phrase[:, keys])
 
+    def flip(self) -> RoutedKeys:
+        """The last key first."""
+        return RoutedKeys(self.x.flip(1), self.section.flip(1), self.phrase.flip(1))
+
 
 def no_block_sums(field: LayerField, value_dim: int) -> Float[Tensor, "G N F"]:
     """Sums of no keys: n, Σd, Σd², Σv, Σ|v|² of each splat, d = x - μ (design §4)."""
@@ -63,20 +67,29 @@ def carry_sums(
 
 @dataclass(frozen=True)
 class SplatTable:
-    """What each splat of a field holds at each of B blocks: n, x̄, s², v̄, √tr Var(v)."""
+    """What each splat of a field holds at each of B blocks: n, x̄, s², v̄, √tr Var(v).
+
+    `before` counts those of its keys that come before the block; all, where it is None.
+    """
 
     count: Float[Tensor, "B G N"]
     mean: Float[Tensor, "B G N D"]
     variance: Float[Tensor, "B G N D"]
     value: Float[Tensor, "B G N V"]
     value_spread: Float[Tensor, "B G N"]
+    before: Float[Tensor, "B G N"] | None = None
 
     def group(self, index: int) -> SplatTable:
         """One key/value head alone."""
-        return SplatTable(*(tensor[:, index : index + 1] for tensor in self.__dict__.values()))
+        parts = (t if t is None else t[:, index : index + 1] for t in self.__dict__.values())
+        return SplatTable(*parts)
 
 
-def splat_table(field: LayerField, sums: Float[Tensor, "B G N F"]) -> SplatTable:
+def splat_table(
+    field: LayerField,
+    sums: Float[Tensor, "B G N F"],
+    before: Float[Tensor, "B G N"] | None = None,
+) -> SplatTable:
     """Means and variances from the sums; an empty splat has zeros and n = 0."""
     dim = field.position.shape[-1]
     count, first, second, value, square = sums.split(
@@ -94,6 +107,7 @@ def splat_table(field: LayerField, sums: Float[Tensor, "B G N F"]) -> SplatTable
         variance=variance,
         value=value,
         value_spread=spread.squeeze(-1).sqrt(),
+        before=before,
     )
 
 

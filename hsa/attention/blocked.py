@@ -5,6 +5,9 @@ of B; block b reads the sinks and the keys from (b-1)·B on as tokens, and of th
 before them what queries of block b-1 chose, or, in heads that look up single tokens, what each
 query chooses itself. Nothing later is looked at, so an output depends on nothing that comes
 after it, to the last bit.
+
+A text that is read both ways has no such order: its blocks read the block after them as well,
+know the far keys on both sides, and choose for themselves.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hsa.attention.block_answer import answer_together, shared_opening
+from hsa.attention.block_answer import answer_together
 from hsa.attention.block_fused import answer_fused, can_fuse
 from hsa.attention.block_opening import SharedOpening, choosing_reads
 from hsa.attention.block_plan import BlockPlan
+from hsa.attention.block_scoring import shared_opening
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks, into_blocks, tables
 from hsa.attention.own_opening import answer_alone
@@ -52,7 +56,7 @@ def blocked_attention(
     own_reads: Sequence[int] | None = None,
     keep: bool = False,
 ) -> BlockedResult:
-    """Causal HSA of one layer over one text, T of any length.
+    """HSA of one layer over one text, T of any length; causal or both ways by the plan.
 
     Args:
         own_reads: for each query head, the far reads of each of its queries, which then opens

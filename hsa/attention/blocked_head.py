@@ -22,7 +22,6 @@ from hsa.attention.opening import Opening
 from hsa.attention.reference import answer, block_cut, openings
 from hsa.attention.result import BlockCut, HSAResult
 from hsa.attention.views import BlockView, FramedLayer, block_views, into_layer
-from hsa.errors import InputError
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import PHRASE
 
@@ -52,27 +51,23 @@ def blocked_head(
 ) -> BlockedHead:
     """Run one key/value head in blocks, and look at one of its query heads.
 
+    In a text read both ways the near keys that stand anywhere are the blocks', for both results.
+
     Args:
         group: the key/value head with all its query heads, which choose together.
         field: of this key/value head.
         member: the query head to look at, counted within the group.
         queries: positions to look at; all of the text when None.
-
-    Raises:
-        InputError: attention that is not causal: a block's opening comes from what stands
-            before it.
     """
-    if not group.causal:
-        raise InputError(
-            "Blocked HSA reads a causal text",
-            got="attention that looks both ways",
-            needed="a causal model: a block's opening is chosen by the block before it",
-            attempt="let each query open for itself",
-        )
+    plan = replace(plan, causal=group.causal)
     if queries is None:
         queries = torch.arange(group.tokens, device=group.k.device)
     own = field.group(0, slice(member, member + 1))
     alone = replace(group, q=group.q[member : member + 1])
+    if not group.causal:
+        special = torch.zeros_like(group.near_special)
+        special[plan.always_near(group.tokens)] = True
+        alone = replace(alone, near_special=special)
     plain = into_layer(alone, replace(own, tilt=torch.zeros_like(own.tilt)), plan.near)
     check_rows(plain, 2 * queries.numel())
     run = blocked_attention(group.q, group.k, group.v, group.scaling, field, plan, keep=True)
@@ -147,6 +142,7 @@ def _alone(view: BlockView, reads: Int[Tensor, "G B"]) -> tuple[Opening, Tensor]
 
 
 def _result(layer: FramedLayer, queries: Tensor, output: Tensor, cuts: list[BlockCut]) -> HSAResult:
+    given = layer.activations
     return HSAResult(
-        layer.activations.layer, layer.near, True, layer.tree, queries, output, tuple(cuts)
+        given.layer, layer.near, given.causal, layer.tree, queries, output, tuple(cuts)
     )

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.attention.block_opening import KeysByPhrase, by_phrase
-from hsa.attention.block_plan import SINKS, BlockPlan
+from hsa.attention.block_plan import BlockPlan
 from hsa.attention.block_sums import (
     RoutedKeys,
     SplatTable,
@@ -72,7 +72,9 @@ def into_blocks(
     found = (side_by_side if on_cores(q, k) else map)(framed, parts)
     xs, phrases, ys = zip(*found, strict=True)
     number = torch.arange(tokens + missing, device=k.device)
-    phrase = torch.cat(phrases, 1).masked_fill((number < SINKS) | (number >= tokens), -1)
+    nowhere = number >= tokens
+    nowhere[[at for at in plan.always_near(tokens) if at < tokens]] = True
+    phrase = torch.cat(phrases, 1).masked_fill(nowhere, -1)
     keys = routed(field, torch.cat(xs, 1), phrase)
     return Blocks(
         plan, field, tokens, q, torch.cat(ys, 2), k * scaling, v, keys,
@@ -83,21 +85,48 @@ def into_blocks(
 def tables(blocks: Blocks) -> Iterator[tuple[int, SplatTable]]:
     """For some blocks at a time: the first of them, and every splat's moments at each.
 
-    Block b knows the keys of blocks 0 … b-2.
+    Block b knows the keys of blocks 0 … b-2, and in a text read both ways those of b+2 … too.
     """
-    size, field = blocks.plan.block, blocks.field
+    field, chunk = blocks.field, blocks.plan.chunk
+    ahead = None if blocks.plan.causal else _sums_ahead(blocks)
     known = no_block_sums(field, blocks.v.shape[-1])
-    for first in range(0, blocks.count, blocks.plan.chunk):
-        many = min(blocks.plan.chunk, blocks.count - first)
-        part = slice(max(first - 2, 0) * size, max(first - 2 + many, 0) * size)
-        sums = carry_sums(field, known, blocks.keys.part(part), blocks.v[:, part], many, size)
+    for first in range(0, blocks.count, chunk):
+        many = min(chunk, blocks.count - first)
+        sums = _carry(blocks, known, first - 2, many)
         known = sums[-1]
-        yield first, splat_table(field, sums)
+        if ahead is None:
+            yield first, splat_table(field, sums)
+        else:
+            after = _carry(blocks, ahead[first], first + 2, many, back=True)
+            yield first, splat_table(field, sums + after, sums[..., 0])
+
+
+def _sums_ahead(blocks: Blocks) -> dict[int, Float[Tensor, "G N F"]]:
+    """By the first of some blocks, the sums that the last of them carries from far after it."""
+    known, found = no_block_sums(blocks.field, blocks.v.shape[-1]), {}
+    chunk = blocks.plan.chunk
+    for first in reversed(range(0, blocks.count, chunk)):
+        found[first] = known
+        many = min(chunk, blocks.count - first)
+        known = _carry(blocks, known, first + 2, many, back=True)[0]
+    return found
+
+
+def _carry(
+    blocks: Blocks, known: Float[Tensor, "G N F"], begin: int, many: int, back: bool = False
+) -> Float[Tensor, "B G N F"]:
+    """`known`, carried over blocks begin … begin+many-1, or `back` from the last to the first."""
+    size = blocks.plan.block
+    part = slice(max(begin, 0) * size, max(begin + many, 0) * size)
+    keys, v = blocks.keys.part(part), blocks.v[:, part]
+    if not back:
+        return carry_sums(blocks.field, known, keys, v, many, size)
+    return carry_sums(blocks.field, known, keys.flip(), v.flip(1), many, size).flip(0)
 
 
 def block_part(tensor: Tensor, first: int, many: int, size: int) -> Tensor:
-    """Blocks first … first+many-1 of [..., T, D] as [many, ..., size, D]; zeros before 0."""
-    lead = max(-first, 0)
+    """Blocks first … first+many-1 of [..., T, D] as [many, ..., size, D]; zeros outside."""
     part = tensor[..., max(first, 0) * size : (first + many) * size, :]
-    part = torch.nn.functional.pad(part, (0, 0, lead * size, 0))
+    lead = max(-first, 0) * size
+    part = torch.nn.functional.pad(part, (0, 0, lead, many * size - lead - part.shape[-2]))
     return part.unflatten(-2, (many, size)).movedim(-3, 0)

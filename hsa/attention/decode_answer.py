@@ -79,11 +79,11 @@ def answer_together(
 
 
 def tokens_of_each(
-    opening: OwnOpening, count: Int[Tensor, "G N"], keys: KeysByPhrase, most: int
+    opening: OwnOpening, table: SplatTable, keys: KeysByPhrase, most: int
 ) -> tuple[Int[Tensor, "R n G K"], Bool[Tensor, "R n G K"]]:
     """The far keys that each query opened, padded to `most`, and which are there."""
     opened = opening.opened[0].permute(1, 2, 0, 3)
-    return tokens_of(opened, count.expand(opened.shape), keys, most)
+    return tokens_of(opened, table, keys, most)
 
 
 def answer_alone(

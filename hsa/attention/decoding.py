@@ -257,6 +257,5 @@ def _alone(
     budget = torch.tensor(state.own, device=q.device).view(q.shape[:2])
     opening = open_alone(state.field, state.table, y.unsqueeze(0), budget)
     most = max(int(own_reads(state.field, budget)[1].max()), 1)
-    count = state.table.count[0].long()
-    opened = tokens_of_each(opening, count, state.sorted, most)
+    opened = tokens_of_each(opening, state.table, state.sorted, most)
     return answer_alone(opening, opened, state.table, state.plan.closed_answer, q, k, v, near)

@@ -16,6 +16,7 @@ from torch import Tensor
 from hsa.attention.block_opening import LOG2_E, cut, level_weights, own_reads
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks
+from hsa.attention.masks import only
 from hsa.field.layer_field import LayerField
 
 
@@ -102,22 +103,24 @@ def _answer(
     Keys stand in rows and queries in columns, so that what a Phrase's keys are to all queries is
     one row of the mask, copied for each.
     """
-    size = blocks.plan.block
-    end = int(position[-1]) + 1
-    tail = max(int(position[0]) - size, 0)
+    size, causal = blocks.plan.block, blocks.plan.causal
+    first, last = int(position[0]), int(position[-1])
+    end = last + 1 if causal else blocks.tokens
+    tail, stop = max(first - size, 0), min(last + 1 + size, end)
     k, v = blocks.k[group, :end], blocks.v[group, :end]
     q = LOG2_E * blocks.q[group, heads][:, position]
     shut = torch.zeros_like(opening.log_mass).masked_fill_(~opening.opened, -torch.inf)
     shut = shut.squeeze(1).permute(3, 1, 0, 2).flatten(1)
-    # Sinks stand beyond the last splat, among what is always read.
+    # What is in no splat stands beyond the last one, among what is always read.
     shut = torch.nn.functional.pad(shut, (0, 0, 0, 1))
     logits = k @ q.flatten(0, 1).mT
     bias = shut.index_select(0, blocks.keys.phrase[group, :end])
-    key = torch.arange(tail, end, device=q.device).unsqueeze(1)
-    start = (position // size - 1) * size
-    unread = torch.zeros(end - tail, len(position), device=q.device)
-    unread = unread.masked_fill(key > position, -torch.inf).repeat(1, len(heads))
-    bias[tail:] = torch.where((key < start).repeat(1, len(heads)), bias[tail:], unread)
+    key = torch.arange(tail, stop, device=q.device).unsqueeze(1)
+    away = key // size - position // size
+    unseen = key > position if causal else torch.zeros_like(away, dtype=torch.bool)
+    near = only(~unseen).repeat(1, len(heads))
+    far = ((away < -1) | ((away > 1) & (not causal))).repeat(1, len(heads))
+    bias[tail:stop] = torch.where(far, bias[tail:stop], near)
     logits += bias
     closed = opening.closed & blocks.plan.closed_answer
     masses = (LOG2_E * opening.log_mass).masked_fill_(~closed, -torch.inf).squeeze(1)

@@ -93,7 +93,7 @@ def decode_row(
         near = _near(a, q, plan, at)
         errors.append([_error(o.flatten(0, 1), wanted) for o in (found, opened)])
         errors[-1].append(_error(near, wanted))
-        reads = float(read.mean()) + int(plan.near_read(torch.tensor(at)))
+        reads = float(read.mean()) + int(plan.near_read(torch.tensor(at), at + 1))
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     fastest = min(medians, key=lambda name: medians[name])
     error, opened_only, window = torch.tensor(errors).mean(0).tolist()

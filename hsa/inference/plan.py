@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hsa.attention.block_plan import SINKS, BlockPlan
+from hsa.attention.block_plan import BlockPlan, near_keys
 from hsa.attention.near import NearKeys
 from hsa.attention.spending import spend
 from hsa.errors import InputError
@@ -80,7 +80,9 @@ def blocked_shape(field: ModelField, plan: RunPlan) -> BlockedShape | None:
         return None
     splats = max(head.splats for heads in field.heads for head in heads)
     alone = max(sum(reads > 0 for reads in layer) for layer in plan.own)
-    return BlockedShape(splats, sizes.block, sizes.chunk, sizes.splats, sizes.tokens, alone)
+    return BlockedShape(
+        splats, sizes.block, sizes.chunk, sizes.splats, sizes.tokens, alone, sizes.causal
+    )
 
 
 OPENINGS = ("query", "block", "mixed", "exact")
@@ -110,19 +112,26 @@ def read_everything(layers: int, heads: int) -> RunPlan:
     return RunPlan(None, ((0,) * heads,) * layers, torch.ones(layers, heads))
 
 
-def shared_blocks(field: ModelField, tokens: int, far_reads: int) -> BlockPlan | None:
+def shared_blocks(
+    field: ModelField, tokens: int, far_reads: int, causal: bool = True
+) -> BlockPlan | None:
     """Blocks for a text of T tokens whose queries read so many splats and far tokens.
 
     The near keys that suit the text's length come on top, as in the reference. None: the reads
     reach every key.
     """
-    near = NearKeys.for_length(tokens, causal=True)
-    everything = min(far_reads + near.sinks + near.window, tokens)
-    return run_plan(field, tokens, everything, "block").blocks
+    near = NearKeys.for_length(tokens, causal)
+    beside = near.sinks + near.window if causal else near.step + 2 * near.window
+    everything = min(far_reads + beside, tokens)
+    return run_plan(field, tokens, everything, "block", causal).blocks
 
 
 def run_plan(
-    field: ModelField, tokens: int, reads: int | None = None, opening: str = "query"
+    field: ModelField,
+    tokens: int,
+    reads: int | None = None,
+    opening: str = "query",
+    causal: bool = True,
 ) -> RunPlan:
     """A plan for texts of up to `tokens` tokens.
 
@@ -130,6 +139,7 @@ def run_plan(
         reads: everything that a query reads at the end of such a text, mean over heads: near
             keys, splats, tokens and the share of choosing. All tokens: standard attention.
         opening: one of OPENINGS.
+        causal: whether the model reads one way; if both ways, a block has a near one more.
     """
     layers, heads = field.layers, field.query_heads
     reads = sensible_everything(tokens) if reads is None else reads
@@ -145,11 +155,13 @@ def run_plan(
     if reads == tokens:
         return read_everything(layers, heads)
     size = 128
-    while size > 8 and SINKS + 2 * size > NEAR * reads:
+    while size > 8 and near_keys(size, causal) > NEAR * reads:
         size //= 2
-    left = max(reads - SINKS - 2 * size, 2)
+    left = max(reads - near_keys(size, causal), 2)
     splats = max(1, round(SPLATS * left))
-    blocks = BlockPlan(block=size, splats=splats, tokens=left - splats, scored=max(1, size // 16))
+    blocks = BlockPlan(
+        block=size, splats=splats, tokens=left - splats, scored=max(1, size // 16), causal=causal
+    )
     own = torch.zeros(layers, heads, dtype=torch.int64)
     exact = torch.zeros(layers, heads, dtype=torch.bool)
     if opening != "block":

@@ -8,12 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hsa.activations import Activations
 from hsa.attention.block_plan import BlockPlan
 from hsa.attention.blocked import BlockedResult, blocked_attention
 from hsa.attention.decoding import Decoding, begin, prefill, step
-from hsa.attention.reference import attend
-from hsa.attention.spending import Spending
 from hsa.errors import ModelError
 from hsa.field.layer_field import LayerField
 from hsa.inference.late import Late
@@ -67,19 +64,19 @@ def answer(
     Raises:
         ModelError: HSA has not read the tokens before these queries.
     """
-    if not text.causal:
-        return _both_ways(text, field, plan, own)
-    positions = torch.arange(text.before, text.k.shape[1])
-    near = plan.near_read(positions).sum()
-    keys = (positions + 1).sum()
+    tokens = text.k.shape[1]
+    plan = replace(plan, causal=text.causal)
+    positions = torch.arange(text.before, tokens)
+    near = plan.near_read(positions, tokens).sum()
+    keys = (positions + 1).sum() if text.causal else torch.tensor(tokens * tokens)
     if text.before == 0:
         after = None
-        if keep:
+        if keep and text.causal:
             empty = begin(field, plan, text.scaling, own, text.v.shape[-1])
             result, after = prefill(empty, text.q, text.k, text.v)
         else:
             result = blocked_attention(text.q, text.k, text.v, text.scaling, field, plan, own)
-        output, far = result.output, _far_reads(result, plan, own, text.k.shape[1])
+        output, far = result.output, _far_reads(result, plan, own, tokens)
     else:
         if state is None or state.tokens != text.before:
             raise ModelError(
@@ -105,22 +102,6 @@ def _far_reads(
     shares = torch.tensor(own).view(result.reads.shape[1:]) == 0
     far = result.reads + result.choosing.unsqueeze(2) * shares.to(result.reads.device)
     return (far.cpu() * weight[:, None, None]).sum(0).flatten()
-
-
-def _both_ways(
-    text: Sequence, field: LayerField, plan: BlockPlan, own: tuple[int, ...]
-) -> Answered:
-    """A bidirectional layer by the reference; the first and last tokens are special."""
-    tokens = text.k.shape[1]
-    special = torch.zeros(tokens, dtype=torch.bool, device=text.k.device)
-    special[[0, -1]] = True
-    activations = Activations(text.layer, text.q, text.k, text.v, text.scaling, False, special)
-    reads = torch.tensor([each or plan.splats + plan.tokens for each in own])
-    result = attend(activations, field, Spending(reads))
-    spent = torch.zeros(text.q.shape[0])
-    for block in result.blocks:
-        spent += (block.reads.flatten(0, 1).sum(-1) + block.near_count.sum()).cpu()
-    return Answered(result.output, spent, torch.tensor(tokens * tokens).expand_as(spent))
 
 
 def exact_rows(text: Sequence, rows: list[int]) -> Float[Tensor, "H c V"]:

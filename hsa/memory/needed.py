@@ -51,6 +51,7 @@ class BlockedShape:
         block, chunk: queries in a block, blocks computed at once.
         closed, opened: closed splats and far tokens that a block may read.
         alone: query heads of a layer whose queries open for themselves.
+        causal: one way; read both ways, a block has three near ones and sums come from behind.
     """
 
     splats: int
@@ -59,6 +60,7 @@ class BlockedShape:
     closed: int = 224
     opened: int = 256
     alone: int = 0
+    causal: bool = True
 
 
 def forward_bytes(
@@ -117,9 +119,12 @@ def blocked_bytes(shape: ModelShape, tokens: int, plan: BlockedShape) -> int:
     sums and moments of all splats, and the larger of what its stages hold one after another.
     """
     dim, heads, groups = shape.head_dim, shape.query_heads, shape.key_value_heads
-    read = 2 * plan.block + plan.opened
+    read = (2 if plan.causal else 3) * plan.block + plan.opened
     text = tokens * dim * (3 * heads + 4 * groups)
-    sums = 2 * plan.chunk * groups * plan.splats * (3 * dim + 2)
+    splat_sums = groups * plan.splats * (3 * dim + 2)
+    sums = 2 * plan.chunk * splat_sums
+    if not plan.causal:
+        sums += plan.chunk * splat_sums + tokens // (plan.block * plan.chunk) * splat_sums
     gathered = 4 * groups * read * dim + 2 * heads * plan.closed * dim
     logits = heads * plan.block * (read + plan.closed + 3 * dim)
     shared = plan.chunk * (gathered + logits) + 2 * ROUTED_AT_ONCE * groups * plan.splats

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
@@ -24,6 +25,8 @@ FULL = BlockPlan(block=8, splats=40, tokens=200, scored=4, chunk=3)
 """Room for every Phrase of the small fields, and for every token of a text up to 200."""
 
 WAYS = ("shared", "own", "mixed")
+
+DIRECTIONS = pytest.mark.parametrize("causal", [True, False], ids=["one way", "both ways"])
 SIZES = (SPLATS, (2, 5, 14), (1, 4, 17))
 
 
@@ -58,6 +61,15 @@ def block_layer(
 
     field = LayerField(**{name: stacked(name) for name in LayerField.__dataclass_fields__})
     return replace(parts[0][0], q=q, k=k, v=v[..., :value_dim]), field
+
+
+def turned(
+    layer: Activations, plan: BlockPlan, causal: bool
+) -> tuple[Activations, BlockPlan]:
+    """The same text read one way, or both ways with its first and last token always near."""
+    special = torch.zeros_like(layer.near_special)
+    special[[0, -1]] = not causal
+    return replace(layer, causal=causal, near_special=special), replace(plan, causal=causal)
 
 
 def one_loud_key_in_a_closed_splat() -> tuple[Activations, LayerField, BlockPlan]:
@@ -110,7 +122,7 @@ def softmax_attention(layer: Activations) -> Tensor:
     heads = layer.q.shape[0] // groups
     k, v = (t.double().repeat_interleave(heads, 0) for t in (layer.k, layer.v))
     output = scaled_dot_product_attention(
-        layer.q.double(), k, v, is_causal=True, scale=layer.scaling
+        layer.q.double(), k, v, is_causal=layer.causal, scale=layer.scaling
     )
     return output.unflatten(0, (groups, heads))
 

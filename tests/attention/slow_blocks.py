@@ -81,14 +81,30 @@ class SlowBlocks:
         )
         return [phrases[at] for at in best.indices[:, 0].tolist()], gap
 
-    def far(self, block: int) -> range:
+    def far(self, block: int) -> list[int]:
         """Keys that are far from every query of a block."""
-        return range(SINKS, max((block - 1) * self.plan.block, SINKS))
+        size, tokens = self.plan.block, self.q.shape[1]
+        if self.plan.causal:
+            return list(range(SINKS, (block - 1) * size))
+        around = range((block - 1) * size, (block + 2) * size)
+        return [j for j in range(1, tokens - 1) if j not in around]
 
     def near(self, query: int) -> list[int]:
         """Keys that a query always reads."""
-        far = self.far(query // self.plan.block)
-        return [j for j in range(query + 1) if j not in far]
+        far = set(self.far(query // self.plan.block))
+        seen = query + 1 if self.plan.causal else self.q.shape[1]
+        return [j for j in range(seen) if j not in far]
+
+    def scoring(self, block: int) -> dict[int, list[int]]:
+        """Queries that choose for a block, and the near keys that each of them weighs."""
+        size, scored = self.plan.block, self.plan.scored
+        if self.plan.causal:
+            start = (block - 1) * size
+            chosen = range(start + size // scored - 1, start + size, size // scored)
+            return {query: [*range(SINKS), *range(start, query + 1)] for query in chosen}
+        real = min(size, self.q.shape[1] - block * size)
+        chosen = [block * size + max((i + 1) * real // scored - 1, 0) for i in range(scored)]
+        return {query: self.near(query) for query in chosen}
 
     def held(self, group: int, block: int) -> dict[int, Held]:
         """Every Section and Phrase that holds far keys of a block."""
@@ -142,14 +158,12 @@ class SlowBlocks:
 
     @torch.no_grad()
     def shared_cut(self, group: int, block: int) -> SlowCut:
-        """The cut that scoring queries of the block before choose for a block."""
-        held, size = self.held(group, block), self.plan.block
-        stride, start = size // self.plan.scored, (block - 1) * size
+        """The cut that scoring queries choose for a block."""
+        held = self.held(group, block)
         square = dict.fromkeys(held, 0.0)
         votes = 0
         for head in range(group * self.heads, (group + 1) * self.heads):
-            for query in range(start + stride - 1, start + size, stride):
-                near = [*range(SINKS), *range(start, query + 1)]
+            for query, near in self.scoring(block).items():
                 logits = self.scaling * self.k[group, near] @ self.q[head, query]
                 mass = {r: math.exp(self.log_mass(head, query, r, s)) for r, s in held.items()}
                 total = float(logits.exp().sum())

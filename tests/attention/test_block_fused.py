@@ -7,17 +7,27 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hsa.attention.block_answer import answer_together, shared_opening
+from hsa.attention.block_answer import answer_together
 from hsa.attention.block_fused import answer_fused, can_fuse
+from hsa.attention.block_scoring import shared_opening
 from hsa.attention.blocks import into_blocks, tables
-from tests.attention.block_layers import FULL, PLAN, block_layer, one_loud_key_in_a_closed_splat
+from tests.attention.block_layers import (
+    DIRECTIONS,
+    FULL,
+    PLAN,
+    block_layer,
+    one_loud_key_in_a_closed_splat,
+    turned,
+)
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("plan", [PLAN, FULL, replace(PLAN, closed_answer=False)])
 @pytest.mark.parametrize("tokens", [3, 8, 17, 60])
-def test_fused_is_plain(plan, tokens: int) -> None:
+def test_fused_is_plain(plan, tokens: int, causal: bool) -> None:
     for seed in range(4):
         layer, field = block_layer(seed, tokens)
+        layer, plan = turned(layer, plan, causal)
         blocks = into_blocks(layer.q, layer.k, layer.v, layer.scaling, field, plan)
         for first, table in tables(blocks):
             opening = shared_opening(blocks, first, table)

@@ -18,6 +18,7 @@ from hsa.attention.views import BlockView, block_views, into_layer
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import PHRASE
 from tests.attention.block_layers import (
+    DIRECTIONS,
     FULL,
     PLAN,
     WAYS,
@@ -28,6 +29,7 @@ from tests.attention.block_layers import (
     one_loud_key_in_a_closed_splat,
     own_reads,
     softmax_attention,
+    turned,
 )
 from tests.attention.random_layers import relative
 from tests.attention.slow_blocks import SlowBlocks
@@ -45,12 +47,15 @@ SHAPES = [
 ]
 
 
-def shaped(shape: tuple[int, ...], seed: int = 1) -> tuple[Activations, LayerField, BlockPlan]:
+def shaped(
+    shape: tuple[int, ...], causal: bool = True, seed: int = 1
+) -> tuple[Activations, LayerField, BlockPlan]:
     tokens, groups, group, dim, value_dim, block, chunk = shape
     layer, field = block_layer(seed, tokens, groups, group, dim)
     generator = torch.Generator().manual_seed(seed)
     layer = replace(layer, v=torch.randn(groups, tokens, value_dim, generator=generator))
-    return layer, field, replace(PLAN, block=block, chunk=chunk)
+    layer, plan = turned(layer, replace(PLAN, block=block, chunk=chunk), causal)
+    return layer, field, plan
 
 
 def in_the_references_words(view: BlockView, result: BlockedResult, plan: BlockPlan) -> Opening:
@@ -75,9 +80,10 @@ def in_the_references_words(view: BlockView, result: BlockedResult, plan: BlockP
     )  # fmt: skip
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("shape", SHAPES)
-def test_blocked_is_the_reference_at_equal_opening(shape: tuple[int, ...]) -> None:
-    layer, field, plan = shaped(shape)
+def test_blocked_is_the_reference_at_equal_opening(shape: tuple[int, ...], causal: bool) -> None:
+    layer, field, plan = shaped(shape, causal)
     result = attended(layer, field, plan, keep=True)
     heads, seen, kinds = field.temper.shape[1], 0, torch.zeros(2)
     scale = float(result.output.abs().max())
@@ -96,19 +102,23 @@ def test_blocked_is_the_reference_at_equal_opening(shape: tuple[int, ...]) -> No
     assert seen == shape[0] and (kinds > 1).all()
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_shared_answer_is_the_slow_one(shape: tuple[int, ...]) -> None:
-    layer, field, plan = shaped(shape)
+def test_a_shared_answer_is_the_slow_one(shape: tuple[int, ...], causal: bool) -> None:
+    layer, field, plan = shaped(shape, causal)
     slow = SlowBlocks(layer, field, plan)
     assert slow.routing_gap > ROUNDING, "choose another seed"
     result = attended(layer, field, plan, keep=True)
     assert relative(result.output, slow.answers(result.openings)) < 1e-5
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("way", ["own", "mixed"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_heads_that_open_for_themselves_are_the_slow_ones(shape: tuple[int, ...], way: str) -> None:
-    layer, field, plan = shaped(shape)
+def test_heads_that_open_for_themselves_are_the_slow_ones(
+    shape: tuple[int, ...], way: str, causal: bool
+) -> None:
+    layer, field, plan = shaped(shape, causal)
     slow = SlowBlocks(layer, field, plan)
     assert slow.routing_gap > ROUNDING, "choose another seed"
     own = own_reads(way, slow.q.shape[0])
@@ -130,23 +140,32 @@ def test_heads_that_open_for_themselves_are_the_slow_ones(shape: tuple[int, ...]
     assert undecided <= 4
 
 
-@given(seed=st.integers(0, 60), tokens=st.integers(17, 60), tokens_opened=st.integers(1, 30))
-@settings(max_examples=8, deadline=None, derandomize=True)
-def test_any_text_is_the_slow_one(seed: int, tokens: int, tokens_opened: int) -> None:
+@given(
+    seed=st.integers(0, 60),
+    tokens=st.integers(17, 60),
+    tokens_opened=st.integers(1, 30),
+    causal=st.booleans(),
+)
+@settings(max_examples=16, deadline=None, derandomize=True)
+def test_any_text_is_the_slow_one(
+    seed: int, tokens: int, tokens_opened: int, causal: bool
+) -> None:
     layer, field = block_layer(seed, tokens, 2, 1)
-    plan = replace(PLAN, tokens=tokens_opened)
+    layer, plan = turned(layer, replace(PLAN, tokens=tokens_opened), causal)
     slow = SlowBlocks(layer, field, plan)
     assume(slow.routing_gap > ROUNDING)
     result = attended(layer, field, plan, keep=True)
     assert relative(result.output, slow.answers(result.openings)) < 1e-5
 
 
-def test_reads_are_what_each_query_read() -> None:
+@DIRECTIONS
+def test_reads_are_what_each_query_read(causal: bool) -> None:
     """Also in the last block, whose missing queries read nothing."""
     layer, field = block_layer(1, 61)
-    slow = SlowBlocks(layer, field, PLAN)
+    layer, plan = turned(layer, PLAN, causal)
+    slow = SlowBlocks(layer, field, plan)
     own = own_reads("mixed", 4)
-    result = attended(layer, field, PLAN, own, keep=True)
+    result = attended(layer, field, plan, own, keep=True)
     shared = torch.cat([opening.reads() for opening in result.openings])
     for head in range(4):
         found = result.reads[:, head // 2, head % 2]
@@ -161,32 +180,41 @@ def test_reads_are_what_each_query_read() -> None:
             assert float(found[block]) == pytest.approx(read, abs=1e-4), f"block {block}"
 
 
-def test_choosing_is_counted_per_query() -> None:
+@DIRECTIONS
+def test_choosing_is_counted_per_query(causal: bool) -> None:
     """Each of `scored` queries evaluates every non-empty Section and Phrase, for `block`."""
     layer, field = block_layer(1, 61)
-    slow = SlowBlocks(layer, field, PLAN)
-    choosing = attended(layer, field).choosing
+    layer, plan = turned(layer, PLAN, causal)
+    slow = SlowBlocks(layer, field, plan)
+    choosing = attended(layer, field, plan).choosing
     for block in range(8):
         for group in range(2):
             assert float(choosing[block, group]) == len(slow.held(group, block)) * 4 / 8
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("way", ["shared", "own"])
-def test_opening_everything_is_exact_attention(shape: tuple[int, ...], way: str) -> None:
-    layer, field, plan = shaped(shape)
-    plan = replace(FULL, block=plan.block, chunk=plan.chunk)
+def test_opening_everything_is_exact_attention(
+    shape: tuple[int, ...], way: str, causal: bool
+) -> None:
+    layer, field, plan = shaped(shape, causal)
+    plan = replace(FULL, block=plan.block, chunk=plan.chunk, causal=causal)
     own = None if way == "shared" else [1000] * layer.q.shape[0]
     assert relative(attended(layer, field, plan, own).output, softmax_attention(layer)) < 1e-5
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("way", ["shared", "own"])
 @pytest.mark.parametrize("tokens", [24, 40, 64])
-def test_opening_everything_is_exact_attention_for_sharp_queries(tokens: int, way: str) -> None:
+def test_opening_everything_is_exact_attention_for_sharp_queries(
+    tokens: int, way: str, causal: bool
+) -> None:
     """Room for as many tokens as there are; what scoring queries dismiss others may need."""
     layer, field = block_layer(2, tokens, dim=16, sharpness=16.0)
+    layer, plan = turned(layer, replace(FULL, tokens=tokens), causal)
     own = None if way == "shared" else [1000] * 4
-    result = attended(layer, field, replace(FULL, tokens=tokens), own)
+    result = attended(layer, field, plan, own)
     assert relative(result.output, softmax_attention(layer)) < 2e-5
 
 
@@ -216,15 +244,17 @@ def test_without_far_tokens_splats_alone_answer() -> None:
     assert relative(result.output, slow.answers(result.openings)) < 1e-5
 
 
-def test_more_reads_leave_less_error() -> None:
+@DIRECTIONS
+def test_more_reads_leave_less_error(causal: bool) -> None:
     layer, field = block_layer(10, 120, 2, 3)
+    layer, plan = turned(layer, PLAN, causal)
     wanted = softmax_attention(layer)
 
     def error(plan: BlockPlan, own: list[int] | None = None) -> float:
         return float((attended(layer, field, plan, own).output - wanted).norm())
 
-    shared = [error(replace(PLAN, splats=s, tokens=t)) for s, t in ((1, 2), (12, 12), (40, 60))]
-    own = [error(PLAN, [reads] * 6) for reads in (9, 24, 70)]
+    shared = [error(replace(plan, splats=s, tokens=t)) for s, t in ((1, 2), (12, 12), (40, 60))]
+    own = [error(plan, [reads] * 6) for reads in (9, 24, 70)]
     for errors in (shared, own):
         assert errors == sorted(errors, reverse=True)
         assert errors[-1] < 0.5 * errors[0]
@@ -306,22 +336,27 @@ def test_no_head_of_its_own_is_none() -> None:
     assert torch.equal(none.output, zeros.output) and torch.equal(none.reads, zeros.reads)
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("chunk", [1, 3, 64])
 @pytest.mark.parametrize("way", WAYS)
-def test_blocks_at_once_are_a_matter_of_speed(chunk: int, way: str) -> None:
+def test_blocks_at_once_are_a_matter_of_speed(chunk: int, way: str, causal: bool) -> None:
     layer, field = block_layer(1, 61)
+    layer, plan = turned(layer, PLAN, causal)
     own = own_reads(way, 4)
-    wanted = attended(layer, field, PLAN, own)
-    found = attended(layer, field, replace(PLAN, chunk=chunk), own)
-    assert relative(found.output, wanted.output) < 1e-6
+    wanted = attended(layer, field, plan, own)
+    found = attended(layer, field, replace(plan, chunk=chunk), own)
+    assert relative(found.output, wanted.output) < 2e-6
     assert torch.equal(found.reads, wanted.reads) and torch.equal(found.choosing, wanted.choosing)
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shape", [(41, 2, 2, 6, 6, 8, 2), (40, 1, 3, 6, 5, 8, 3)])
-def test_gradients_are_those_of_the_slow_answer(shape: tuple[int, ...], way: str) -> None:
+def test_gradients_are_those_of_the_slow_answer(
+    shape: tuple[int, ...], way: str, causal: bool
+) -> None:
     """At the opening that was chosen: the choice itself has no slope."""
-    layer, field, plan = shaped(shape)
+    layer, field, plan = shaped(shape, causal)
     parts = {name: getattr(layer, name).clone().requires_grad_() for name in "qkv"}
     following = replace(layer, **parts)
     own = own_reads(way, layer.q.shape[0])
@@ -375,11 +410,13 @@ def test_a_gpu_gives_the_same(way: str, dtype: torch.dtype) -> None:
     assert torch.equal(found.reads.cpu(), wanted.reads)
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("tokens", [1, 3, 4, 5, 7, 8, 9, 16])
-def test_a_text_without_far_keys_is_exact_attention(tokens: int, way: str) -> None:
+@pytest.mark.parametrize("tokens", [1, 2, 3, 4, 5, 7, 8, 9, 16])
+def test_a_text_without_far_keys_is_exact_attention(tokens: int, way: str, causal: bool) -> None:
     layer, field = block_layer(1, tokens)
-    result = attended(layer, field, PLAN, own_reads(way, 4))
+    layer, plan = turned(layer, PLAN, causal)
+    result = attended(layer, field, plan, own_reads(way, 4))
     assert result.output.shape == (2, 2, tokens, 6)
     assert relative(result.output, softmax_attention(layer)) < 1e-6
     assert not result.reads.any() and not result.choosing.any()
@@ -432,13 +469,15 @@ def test_equal_keys_are_answered_exactly_by_a_closed_splat(way: str) -> None:
     assert (result.reads[2:] == 1).all()
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("scale", [10.0, 1e3])
 @pytest.mark.parametrize("which", ["q", "k", "qk"])
-def test_huge_logits_stay_finite(which: str, scale: float, way: str) -> None:
+def test_huge_logits_stay_finite(which: str, scale: float, way: str, causal: bool) -> None:
     layer, field = block_layer(1, 61)
+    layer, plan = turned(layer, PLAN, causal)
     layer = replace(layer, **{name: scale * getattr(layer, name) for name in which})
-    result = attended(layer, field, PLAN, own_reads(way, 4))
+    result = attended(layer, field, plan, own_reads(way, 4))
     assert result.output.isfinite().all()
     bound = layer.v.abs().max() * 1.001
     assert float(result.output.abs().max()) <= float(bound)
@@ -468,11 +507,13 @@ def test_a_loud_key_in_a_closed_splat_has_no_say() -> None:
         assert relative(output[0, head, query], slow.answer(head, query, [row], [])) < 1e-5
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("tokens", [1, 5, 8, 16])
-def test_logits_far_below_zero_are_exact(tokens: int, way: str) -> None:
+def test_logits_far_below_zero_are_exact(tokens: int, way: str, causal: bool) -> None:
     """What is not there (padding, keys before the text) has a logit of 0 and no say."""
     layer, field = block_layer(1, tokens)
+    layer, plan = turned(layer, PLAN, causal)
     generator = torch.Generator().manual_seed(0)
     away = torch.randn(6, generator=generator)
     layer = replace(
@@ -480,7 +521,7 @@ def test_logits_far_below_zero_are_exact(tokens: int, way: str) -> None:
         q=30 * (away + 0.1 * torch.randn(4, tokens, 6, generator=generator)),
         k=-30 * (away + 0.1 * torch.randn(2, tokens, 6, generator=generator)),
     )
-    result = attended(layer, field, PLAN, own_reads(way, 4))
+    result = attended(layer, field, plan, own_reads(way, 4))
     assert relative(result.output, softmax_attention(layer)) < 1e-4
 
 
@@ -497,13 +538,15 @@ def test_inputs_are_left_as_they_are_and_need_not_be_contiguous() -> None:
     assert [getattr(strided, name)._version for name in "qkv"] == versions
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("way", WAYS)
-def test_no_tensor_grows_faster_than_the_text(way: str) -> None:
+def test_no_tensor_grows_faster_than_the_text(way: str, causal: bool) -> None:
     """Four times the text, four times the largest tensor: nothing is T × T."""
     largest = []
     for tokens in (512, 2048):
         layer, field = block_layer(1, tokens)
         plan = BlockPlan(block=16, splats=12, tokens=24, scored=4, chunk=4)
+        layer, plan = turned(layer, plan, causal)
         with LargestMade() as made:
             attended(layer, field, plan, own_reads(way, 4))
         largest.append(made.bytes)

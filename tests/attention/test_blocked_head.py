@@ -13,13 +13,12 @@ from hsa.activations import Activations
 from hsa.attention.block_plan import BlockPlan
 from hsa.attention.blocked_head import BlockedHead, blocked_head
 from hsa.attention.effective import effective_weights
-from hsa.errors import InputError
 from hsa.evaluation.blocked_difference import blocked_difference
 from hsa.explanation.checks import check_explanations
 from hsa.explanation.pair import explain_pair
 from hsa.field.layer_field import LayerField
-from tests.attention.block_layers import FULL, PLAN, attended, block_layer
-from tests.attention.random_layers import random_layer, relative
+from tests.attention.block_layers import DIRECTIONS, FULL, PLAN, attended, block_layer, turned
+from tests.attention.random_layers import relative
 from tests.attention.slow_blocks import SlowBlocks
 
 
@@ -56,16 +55,18 @@ def one_head(
     return blocked_head(own, field.group(group), plan, member, **more)
 
 
+@DIRECTIONS
 @pytest.mark.parametrize(("tokens", "head"), [(60, 0), (61, 3), (70, 1), (33, 2), (9, 0), (1, 1)])
-def test_weights_are_those_of_the_slow_definition(tokens: int, head: int) -> None:
+def test_weights_are_those_of_the_slow_definition(tokens: int, head: int, causal: bool) -> None:
     layer, field = block_layer(1, tokens)
-    found = one_head(layer, field, PLAN, head)
+    layer, plan = turned(layer, PLAN, causal)
+    found = one_head(layer, field, plan, head)
     weights = effective_weights(found.blocked, found.framed)[0]
     torch.testing.assert_close(
-        weights.double(), slow_weights(layer, field, PLAN, head), atol=2e-6, rtol=0
+        weights.double(), slow_weights(layer, field, plan, head), atol=2e-6, rtol=0
     )
     group, member = divmod(head, 2)
-    run = attended(layer, field, PLAN).output[group, member]
+    run = attended(layer, field, plan).output[group, member]
     assert torch.equal(found.blocked.output[0], run), "the output that the blocks gave"
     assert relative(weights @ layer.v[group], run) < 1e-5
 
@@ -82,11 +83,13 @@ def test_a_stretch_of_queries_is_that_part_of_all() -> None:
         torch.testing.assert_close(getattr(part, name).output, output, atol=1e-5, rtol=0)
 
 
+@DIRECTIONS
 @pytest.mark.parametrize("head", [0, 3])
-def test_every_weight_is_the_product_of_its_shares(head: int) -> None:
+def test_every_weight_is_the_product_of_its_shares(head: int, causal: bool) -> None:
     """The three checks of an explanation, and what was done with each splat has a name."""
     layer, field = block_layer(4, 60)
-    found = one_head(layer, field, PLAN, head)
+    layer, plan = turned(layer, PLAN, causal)
+    found = one_head(layer, field, plan, head)
     check = check_explanations(found.blocked, found.framed)
     assert check.passed, check
     assert check.closed_rows[1] > 0 and check.closed_rows[2] > 0 and check.closed_rows[0] == 0
@@ -102,9 +105,11 @@ def test_every_weight_is_the_product_of_its_shares(head: int) -> None:
     assert ("Section", "closed") in states and ("Phrase", "opened") in states
 
 
-def test_the_reference_has_the_same_near_keys_and_no_more_reads() -> None:
+@DIRECTIONS
+def test_the_reference_has_the_same_near_keys_and_no_more_reads(causal: bool) -> None:
     layer, field = block_layer(4, 60)
-    found = one_head(layer, field, PLAN, 0)
+    layer, plan = turned(layer, PLAN, causal)
+    found = one_head(layer, field, plan, 0)
     both = zip(found.blocked.blocks, found.reference.blocks, strict=True)
     closer = 0
     for blocked, own in both:
@@ -115,10 +120,12 @@ def test_the_reference_has_the_same_near_keys_and_no_more_reads() -> None:
     assert check_explanations(found.reference, found.framed).passed
 
 
-def test_at_equal_openings_both_are_one() -> None:
+@DIRECTIONS
+def test_at_equal_openings_both_are_one(causal: bool) -> None:
     """With room for everything nothing is closed, and both are standard attention."""
     layer, field = block_layer(2, 60)
-    found = blocked_difference(one_head(layer, field, replace(FULL, tokens=60), 1))
+    layer, plan = turned(layer, replace(FULL, tokens=60), causal)
+    found = blocked_difference(one_head(layer, field, plan, 1))
     assert found.weights < 1e-7 and found.largest < 1e-5
     assert found.blocked.error < 1e-5 and found.reference.error < 1e-5
 
@@ -134,7 +141,3 @@ def test_sharing_an_opening_costs_and_is_measured() -> None:
     assert found.blocked.everything_read >= found.reference.everything_read
 
 
-def test_a_text_read_both_ways_is_refused() -> None:
-    layer, field = random_layer(1, 40, 1, 2, causal=False)
-    with pytest.raises(InputError, match="causal"):
-        blocked_head(layer, field, PLAN, 0)
