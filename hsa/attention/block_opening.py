@@ -17,9 +17,6 @@ from hsa.field.splat_field import PHRASE, SECTION
 LOG2_E = 1 / math.log(2)
 """Masses are powers of two of logs in bits: exp slows down tenfold below e^-87, exp2 not."""
 
-OWN_SPLATS = 0.45
-"""Share of its reads that a query which opens for itself gives to closed splats."""
-
 BESIDE = 32
 """Phrases that stand in line for what those before them leave, beyond the most that can open."""
 
@@ -66,12 +63,6 @@ def by_phrase(phrase: Int[Tensor, "G T"], splats: int) -> KeysByPhrase:
     )
 
 
-def level_weights(field: LayerField, weight: Float[Tensor, "G R 3"]) -> Float[Tensor, "G R N"]:
-    """A weight per head and level, spread over the splats."""
-    level = field.level.clamp_min(0).unsqueeze(1).expand(-1, weight.shape[1], -1)
-    return weight.gather(2, level)
-
-
 def choose(
     field: LayerField,
     table: SplatTable,
@@ -104,13 +95,6 @@ def choosing_reads(table: SplatTable, plan: BlockPlan) -> Float[Tensor, "B G"]:
     return there.to(table.count.dtype) * plan.scored / plan.block
 
 
-def own_reads(field: LayerField, reads: Int[Tensor, "*shape"]) -> tuple[Tensor, Tensor]:
-    """How a query that opens for itself splits its reads: closed splats, and far tokens."""
-    sections = (field.level == SECTION).sum(1, keepdim=True)
-    splats = (OWN_SPLATS * reads).round().long().clamp_min(sections)
-    return splats, (reads - splats).clamp_min(0)
-
-
 def slots(field: LayerField, splats: int) -> int:
     """Closed splats that a cut may hold: the wish, raised to the number of Sections."""
     return max(splats, int((field.level == SECTION).sum(1).max()))
@@ -125,22 +109,72 @@ def cut(
 ) -> tuple[Bool[Tensor, "... G N"], Bool[Tensor, "... G N"]]:
     """Closed splats and opened Phrases: largest expected error per read first.
 
-    Sections open as far as `splats` go, then their Phrases as far as `tokens` go; Documents
-    are always open. A Phrase of one token stays closed, for its splat says all that it does; of
-    the others no more than half as many as tokens can open, and few more stand in line.
+    Sections open as far as `splats` closed ones go, then their Phrases as far as `tokens` go;
+    Documents are always open.
     """
-    section, phrase, there = field.level == SECTION, field.level == PHRASE, count > 0
-    parent = field.parent.clamp_min(0).expand(count.shape)
-    below = (there & phrase).to(count.dtype)
-    children = torch.zeros_like(count).scatter_add(-1, parent, below)
-    sections = there & section
-    priority = log_error - children.clamp_min(1).log()
-    left = splats - sections.sum(-1, keepdim=True)
-    section_open = _open_within(priority, children - 1, sections, left, slots(field, 0))
-    revealed = there & phrase & section_open.gather(-1, parent)
+    children = non_empty_children(field, count)
+    split = split_sections(field, count, log_error, children - 1, splats)
+    opened = open_phrases(field, count, log_error, split, tokens, tokens // 2 + BESIDE)
+    return closed_under(field, count, split, opened), opened
+
+
+def split_sections(
+    field: LayerField,
+    count: Float[Tensor, "... G N"],
+    log_error: Float[Tensor, "... G N"],
+    price: Float[Tensor, "... G N"],
+    splats: int | Tensor,
+) -> Bool[Tensor, "... G N"]:
+    """Sections that open, each at its price, as far as `splats` go beyond one for each."""
+    sections = (field.level == SECTION) & (count > 0)
+    priority = log_error - non_empty_children(field, count).clamp_min(1).log()
+    left = (splats - sections.sum(-1, keepdim=True)).clamp_min(0)
+    return _open_within(priority, price, sections, left, slots(field, 0))
+
+
+def open_phrases(
+    field: LayerField,
+    count: Float[Tensor, "... G N"],
+    log_error: Float[Tensor, "... G N"],
+    split: Bool[Tensor, "... G N"],
+    tokens: int | Tensor,
+    line: int | Tensor,
+) -> Bool[Tensor, "... G N"]:
+    """Phrases of split Sections that open, as far as `tokens` go.
+
+    A Phrase of one token stays closed, for its splat says all that it does; of the others no
+    more than half as many as tokens can open, and few more stand in `line`.
+    """
     priority = log_error - count.clamp_min(1).log()
-    opened = _open_within(priority, count, revealed & (count > 1), tokens, tokens // 2 + BESIDE)
-    return (sections & ~section_open) | (revealed & ~opened), opened
+    may = _revealed(field, count, split) & (count > 1)
+    return _open_within(priority, count, may, tokens, line)
+
+
+def closed_under(
+    field: LayerField,
+    count: Float[Tensor, "... G N"],
+    split: Bool[Tensor, "... G N"],
+    opened: Bool[Tensor, "... G N"],
+) -> Bool[Tensor, "... G N"]:
+    """What stays closed: Sections that are not split, and Phrases of the others."""
+    sections = (field.level == SECTION) & (count > 0)
+    return (sections & ~split) | (_revealed(field, count, split) & ~opened)
+
+
+def _revealed(
+    field: LayerField, count: Float[Tensor, "... G N"], split: Bool[Tensor, "... G N"]
+) -> Bool[Tensor, "... G N"]:
+    phrases = (field.level == PHRASE) & (count > 0)
+    return phrases & split.gather(-1, field.parent.clamp_min(0).expand(count.shape))
+
+
+def non_empty_children(
+    field: LayerField, count: Float[Tensor, "... G N"]
+) -> Float[Tensor, "... G N"]:
+    """How many non-empty Phrases each Section has."""
+    below = ((count > 0) & (field.level == PHRASE)).to(count.dtype)
+    parent = field.parent.clamp_min(0).expand(count.shape)
+    return torch.zeros_like(count).scatter_add(-1, parent, below)
 
 
 def _expected_error(
@@ -158,7 +192,7 @@ def _expected_error(
         log_count.flatten(0, 1).unsqueeze(1), LOG2_E * rows, table.mean.flatten(0, 1).mT
     ).view(many, groups, heads, scored, -1)
     spread = spread.view(log_mass.shape)
-    temper = level_weights(field, 0.5 * LOG2_E * field.temper).unsqueeze(2)
+    temper = field.per_splat(0.5 * LOG2_E * field.temper).unsqueeze(2)
     log_mass = log_mass.addcmul_(temper, spread)
     # A coarse splat's mass with τ = 1 can stand 2^130 above the row's own; 2^90 says enough.
     mass = log_mass.sub_(LOG2_E * log_near.unsqueeze(-1)).clamp_max_(90.0).exp2_()

@@ -33,8 +33,10 @@ class BlockPlan:
     all keys before are far. What it opens of them was chosen by `scored` queries of each head
     in the block before. A text that is not `causal` is read both ways: the block after is near
     too, the text's first and last token stand for the sinks, and a block's own queries choose.
-    Without `closed_answer` the splats are switched off: the same keys are opened and the closed
-    splats say nothing, the control that every figure stands beside.
+    A query that opens for itself also reads the tilt of closed splats of `tilted` keys and more;
+    a shared opening has none. Without `closed_answer` the splats are switched off: the same
+    keys are opened and the closed splats say nothing, the control that every figure stands
+    beside.
     """
 
     block: int = hyperparameter(128, 8, 1024, "queries", "queries that share what they open")
@@ -42,6 +44,9 @@ class BlockPlan:
     tokens: int = hyperparameter(256, 0, 1 << 20, "tokens", "far tokens read in opened splats")
     scored: int = hyperparameter(16, 1, 1024, "queries", "queries of a head that choose")
     chunk: int = hyperparameter(4, 1, 64, "blocks", "blocks computed at once (memory, speed)")
+    tilted: int = hyperparameter(
+        16, 2, 1 << 20, "keys", "closed splats of so many have a tilt"
+    )
     closed_answer: bool = True
     causal: bool = True
 

@@ -15,7 +15,8 @@ from hsa.attention import exact
 from hsa.attention.baselines import oracle_outputs
 from hsa.attention.near import NearKeys
 from hsa.attention.opening import Openings
-from hsa.attention.reference import SATURATION, answer, choose_cut, openings
+from hsa.attention.reference import answer, choose_cut, openings
+from hsa.attention.tilt import saturated
 from hsa.attention.views import BlockView, block_views, into_layer
 from hsa.field.curves import ErrorCurves
 from hsa.field.layer_field import LayerField
@@ -103,9 +104,8 @@ class _LevelSums:
         reference = given.log_z.unsqueeze(-1)
         read = (logits - reference).exp()
         level = view.layer.tree.level.unsqueeze(1)
-        tilted_value = torch.einsum("gbd,gcvd->gbcv", view.y, view.moments.covariance()) / (
-            1 + SATURATION * view.spread
-        ).unsqueeze(-1)
+        whole = torch.einsum("gbd,gcvd->gbcv", view.y, view.moments.covariance())
+        tilted_value = saturated(whole, view.spread.unsqueeze(-1))
         masses, values, tilts = [], [], []
         for at in range(3):
             chosen = opening.closed & (level == at)

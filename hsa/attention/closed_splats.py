@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hsa.attention.block_opening import SharedOpening, level_weights, rows_at
+from hsa.attention.block_opening import SharedOpening, rows_at
 from hsa.attention.block_sums import SplatTable
 from hsa.field.layer_field import LayerField
 
@@ -58,7 +58,7 @@ def closed_splats(
 
     mean, variance, value = (gathered(t) for t in (table.mean, table.variance, table.value))
     index = opening.splat.unsqueeze(2).expand(-1, -1, heads, -1)
-    weight = level_weights(field, 0.5 * field.temper).expand(many, -1, -1, -1).gather(3, index)
+    weight = field.per_splat(0.5 * field.temper).expand(many, -1, -1, -1).gather(3, index)
     there = opening.splat_there & answer
     count = table.count.gather(2, opening.splat).where(there, 0.0)
     return ClosedSplats(mean, variance, weight, value, count.log())

@@ -11,6 +11,7 @@ from torch import Tensor
 from hsa.attention.block_opening import KeysByPhrase, rows_at, tokens_of
 from hsa.attention.block_plan import SINKS
 from hsa.attention.block_sums import SplatTable
+from hsa.attention.decode_tilt import Tilts
 from hsa.attention.own_opening import OwnOpening
 
 
@@ -79,19 +80,28 @@ def answer_together(
 
 
 def tokens_of_each(
-    opening: OwnOpening, table: SplatTable, keys: KeysByPhrase, most: int
+    opening: OwnOpening, table: SplatTable, keys: KeysByPhrase, bound: int
 ) -> tuple[Int[Tensor, "R n G K"], Bool[Tensor, "R n G K"]]:
-    """The far keys that each query opened, padded to `most`, and which are there."""
+    """The far keys that each query opened, padded, and which are there.
+
+    Args:
+        bound: the most that any query may open. Of several queries each is padded to it, for an
+            output must not depend on what a later query opens, not even by its rounding.
+    """
     opened = opening.opened[0].permute(1, 2, 0, 3)
-    return tokens_of(opened, table, keys, most)
+    if opened.shape[1] == 1:
+        bound = int(table.count[0].where(opened, 0.0).sum(-1).max())
+    return tokens_of(opened, table, keys, max(bound, 1))
 
 
 def answer_alone(
     opening: OwnOpening,
     opened: tuple[Int[Tensor, "R n G K"], Bool[Tensor, "R n G K"]],
     table: SplatTable,
+    tilts: Tilts | None,
     closed_answer: bool,
     q: Float[Tensor, "G R n D"],
+    y: Float[Tensor, "G R n D"],
     k: Float[Tensor, "G T D"],
     v: Float[Tensor, "G T V"],
     near: Near,
@@ -115,4 +125,6 @@ def answer_alone(
     output = weight[0] @ near.v[:, None] + weight[2] @ v[:, None, :SINKS].float()
     output = output + (weight[1].unsqueeze(-2) @ gathered(v)).squeeze(-2)
     output = output + weight[3] @ table.value[0][:, None]
+    if tilts is not None:
+        output = output + tilts.lean(opening, weight[3], y)
     return output, opening.reads(table.count)[0]

@@ -18,7 +18,6 @@ from hsa.attention.block_opening import (
     by_phrase,
     choose,
     choosing_reads,
-    own_reads,
     rows_at,
 )
 from hsa.attention.block_plan import SINKS, BlockPlan
@@ -27,12 +26,14 @@ from hsa.attention.blocked import BlockedResult, attend_blocks
 from hsa.attention.blocks import into_blocks
 from hsa.attention.closed_splats import closed_splats
 from hsa.attention.decode_answer import Near, Shared, answer_alone, answer_together, tokens_of_each
+from hsa.attention.decode_tilt import CrossSums, Tilts, grown, no_cross_sums, tilts
 from hsa.attention.one_thread import one_thread
 from hsa.attention.own_opening import open_alone
 from hsa.errors import InputError
 from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField
 from hsa.field.routing import Router, router
+from hsa.field.splat_field import SECTION
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Decoding:
             each block begun; `plan.scored` of a whole one.
         phrase: row of the Phrase of every key in the blocks that are far from `block`.
         block: the block whose opening is known; -1 before any.
+        cross: of the splats that lean, where queries open for themselves.
     """
 
     field: LayerField
@@ -59,9 +61,11 @@ class Decoding:
     phrase: Int[Tensor, "G P"]
     block: int
     sums: Float[Tensor, "G N F"]
+    cross: CrossSums
     table: SplatTable | None
     sorted: KeysByPhrase | None
     shared: Shared | None
+    tilts: Tilts | None
 
     def crop(self, tokens: int) -> Decoding:
         """The state after the first `tokens` tokens alone."""
@@ -77,7 +81,8 @@ class Decoding:
         return replace(
             kept,
             phrase=self.phrase[:, :0], block=-1, sums=torch.zeros_like(self.sums),
-            table=None, sorted=None, shared=None,
+            cross=no_cross_sums(self.field, self.cross.sums.shape[2]),
+            table=None, sorted=None, shared=None, tilts=None,
         )  # fmt: skip
 
 
@@ -89,7 +94,7 @@ def begin(
     return Decoding(
         field, plan, scaling, inverse, router(field), own, 0, (),
         field.parent.new_zeros(field.groups, 0), -1, no_block_sums(field, value_dim),
-        None, None, None,
+        no_cross_sums(field, value_dim), None, None, None, None,
     )  # fmt: skip
 
 
@@ -175,8 +180,8 @@ def _enter(state: Decoding, block: int, k: Tensor, v: Tensor) -> Decoding:
         return state
     field, size = state.field, state.plan.block
     far = max(block - 1, 0) * size
-    known = max(state.block - 1, 0) * size
-    sums, phrase = state.sums, state.phrase
+    known = begin = max(state.block - 1, 0) * size
+    sums, phrase, cross = state.sums, state.phrase, state.cross
     if known == 0 and state.block < 0:
         sums = torch.zeros_like(sums)
     while known < far:
@@ -191,7 +196,10 @@ def _enter(state: Decoding, block: int, k: Tensor, v: Tensor) -> Decoding:
         keys = routed(field, x, phrase[:, part].masked_fill(phrase[:, part] == sums.shape[1], -1))
         sums = carry_sums(field, sums, keys, v[:, part].float(), 1, part.stop - part.start)[0]
         known = part.stop
-    state = replace(state, block=block, sums=sums, phrase=phrase[:, :far])
+    if any(state.own) and bool(field.tilt.any()):
+        holds = (sums[..., 0] >= state.plan.tilted) & (field.level >= SECTION)
+        cross = grown(field, cross, holds, phrase[:, :far], begin, k, v)
+    state = replace(state, block=block, sums=sums, cross=cross, phrase=phrase[:, :far])
     return _open(state, k, v)
 
 
@@ -200,8 +208,10 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
     plan, block, field = state.plan, state.block, state.field
     table = splat_table(field, state.sums.unsqueeze(0))
     ordered = by_phrase(state.phrase, field.position.shape[1])
+    leaning = tilts(field, table, state.cross) if state.cross.sums.numel() else None
+    state = replace(state, table=table, sorted=ordered, shared=None, tilts=leaning)
     if block < 2 or all(state.own):
-        return replace(state, table=table, sorted=ordered, shared=None)
+        return state
     size, stride = plan.block, plan.block // plan.scored
     q, y = state.scoring[block - 1]
     near = torch.cat([k[:, (block - 1) * size : block * size], k[:, :SINKS]], dim=1).float()
@@ -224,7 +234,7 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
         torch.cat([bias, closed.log_count[0]], -1).unsqueeze(1), closed.variance[0],
         closed.weight[0].unsqueeze(2), opening.reads()[0] + choosing_reads(table, plan)[0],
     )  # fmt: skip
-    return replace(state, table=table, sorted=ordered, shared=shared)
+    return replace(state, shared=shared)
 
 
 def _answer(
@@ -255,7 +265,9 @@ def _alone(
 ) -> tuple[Float[Tensor, "G R n V"], Float[Tensor, "G R n"]]:
     assert state.table is not None and state.sorted is not None
     budget = torch.tensor(state.own, device=q.device).view(q.shape[:2])
-    opening = open_alone(state.field, state.table, y.unsqueeze(0), budget)
-    most = max(int(own_reads(state.field, budget)[1].max()), 1)
-    opened = tokens_of_each(opening, state.table, state.sorted, most)
-    return answer_alone(opening, opened, state.table, state.plan.closed_answer, q, k, v, near)
+    opening = open_alone(state.field, state.table, y.unsqueeze(0), budget, state.plan.tilted)
+    bound = min(max(state.own), state.phrase.shape[1])
+    opened = tokens_of_each(opening, state.table, state.sorted, bound)
+    answers = state.plan.closed_answer
+    leaning = state.tilts if answers else None
+    return answer_alone(opening, opened, state.table, leaning, answers, q, y, k, v, near)

@@ -14,13 +14,11 @@ from hsa.attention.near import NearKeys
 from hsa.attention.opening import Opening, Openings, StopRule, open_splats
 from hsa.attention.result import BlockCut, HSAResult
 from hsa.attention.spending import Spending
+from hsa.attention.tilt import saturated
 from hsa.attention.views import BlockView, block_views, into_layer, phrase_log_mass
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import PHRASE
 from hsa.field.tree import PromptTree
-
-SATURATION = 0.1
-"""c of design §5: the tilt saturates as θ / (1 + c·u)."""
 
 NEGATIVE_MASS_LIMIT = 0.02
 """Beyond this share of negative mass a row's tilt is switched off (design §5)."""
@@ -95,7 +93,7 @@ def answer(
     logits = view.logits.masked_fill(~read, -torch.inf)
     log_z = torch.logaddexp(logits.logsumexp(-1), log_mass.logsumexp(-1))
     mass = (log_mass - log_z.unsqueeze(-1)).exp()
-    theta = view.per_row(tilt) / (1 + SATURATION * view.spread)
+    theta = saturated(view.per_row(tilt), view.spread)
     theta = theta.masked_fill(~opening.closed, 0.0)
     if bool((theta != 0).any()):
         shares = closed_shares(view, mass, theta)

@@ -42,6 +42,11 @@ class LayerField:
             self.temper[one][:, heads], self.tilt[one][:, heads],
         )  # fmt: skip
 
+    def per_splat(self, weight: Float[Tensor, "G R 3"]) -> Float[Tensor, "G R N"]:
+        """A weight per query head and level, spread over the splats."""
+        level = self.level.clamp_min(0).unsqueeze(1).expand(-1, weight.shape[1], -1)
+        return weight.gather(2, level)
+
     def to(self, device: torch.device | str) -> LayerField:
         return LayerField(*(tensor.to(device) for tensor in self.__dict__.values()))
 

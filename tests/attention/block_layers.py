@@ -18,7 +18,7 @@ from hsa.attention.one_thread import one_thread
 from hsa.field.layer_field import LayerField
 from tests.attention.random_layers import SPLATS, random_layer
 
-PLAN = BlockPlan(block=8, splats=12, tokens=10, scored=4, chunk=2)
+PLAN = BlockPlan(block=8, splats=12, tokens=10, scored=4, chunk=2, tilted=3)
 """Tight enough that some splats stay closed, some open, and some queries have room left."""
 
 FULL = BlockPlan(block=8, splats=40, tokens=200, scored=4, chunk=3)
@@ -63,9 +63,7 @@ def block_layer(
     return replace(parts[0][0], q=q, k=k, v=v[..., :value_dim]), field
 
 
-def turned(
-    layer: Activations, plan: BlockPlan, causal: bool
-) -> tuple[Activations, BlockPlan]:
+def turned(layer: Activations, plan: BlockPlan, causal: bool) -> tuple[Activations, BlockPlan]:
     """The same text read one way, or both ways with its first and last token always near."""
     special = torch.zeros_like(layer.near_special)
     special[[0, -1]] = not causal

@@ -32,6 +32,7 @@ class Held:
     variance: Tensor
     value: Tensor
     value_variance: Tensor
+    covariance: Tensor
 
 
 @dataclass
@@ -41,11 +42,12 @@ class SlowCut:
     closed: set[int]
     opened: set[int]
     tokens: set[int]
+    looked_at: int
     closest_call: float
 
     @property
     def reads(self) -> int:
-        return len(self.closed) + len(self.tokens)
+        return self.looked_at + len(self.tokens)
 
 
 class SlowBlocks:
@@ -60,6 +62,7 @@ class SlowBlocks:
         self.x = self.k @ frame.mT
         self.y = self.scaling * self.q @ inverse.mT
         self.temper = field.temper.double().flatten(0, 1)
+        self.tilt = field.tilt.double().flatten(0, 1)
         self.level, self.parent = field.level.tolist(), field.parent.tolist()
         self.sections = max(levels.count(SECTION) for levels in self.level)
         self.phrase, gaps = zip(*(self._route(g) for g in range(self.k.shape[0])), strict=True)
@@ -121,7 +124,8 @@ class SlowBlocks:
         x, v = self.x[group, keys], self.v[group, keys]
         mean, value = x.mean(0), v.mean(0)
         variance = ((x - mean) ** 2).mean(0)
-        return Held(keys, mean, variance, value, ((v - value) ** 2).sum(1).mean())
+        covariance = (v - value).mT @ (x - mean) / len(keys)
+        return Held(keys, mean, variance, value, ((v - value) ** 2).sum(1).mean(), covariance)
 
     def spread(self, head: int, query: int, splat: Held) -> Tensor:
         return (self.y[head, query] ** 2 * splat.variance).sum()
@@ -132,7 +136,26 @@ class SlowBlocks:
         exponent = self.y[head, query] @ splat.mean + 0.5 * temper * spread
         return math.log(len(splat.keys)) + exponent
 
-    def answer(self, head: int, query: int, closed: Iterable[int], tokens: Iterable[int]) -> Tensor:
+    def leaning(self, head: int, query: int, row: int, splat: Held) -> Tensor:
+        """Value of a closed splat for a query that opened for itself: v̄ + θ C y."""
+        if len(splat.keys) < self.plan.tilted:
+            return splat.value
+        theta = self.tilt[head, self.level[head // self.heads][row]]
+        theta = theta / (1 + 0.1 * self.spread(head, query, splat))
+        return splat.value + theta * splat.covariance @ self.y[head, query]
+
+    def alone(self, head: int, query: int, cut: SlowCut) -> Tensor:
+        """The answer to a query that made this cut itself."""
+        return self.answer(head, query, cut.closed, cut.tokens, leans=True)
+
+    def answer(
+        self,
+        head: int,
+        query: int,
+        closed: Iterable[int],
+        tokens: Iterable[int],
+        leans: bool = False,
+    ) -> Tensor:
         """Softmax over near keys, opened tokens and closed splats."""
         group, block = head // self.heads, query // self.plan.block
         held = self.held(group, block)
@@ -141,7 +164,9 @@ class SlowBlocks:
         values = [self.v[group, read]]
         for row in sorted(closed):
             logits.append(self.log_mass(head, query, row, held[row]).reshape(1))
-            values.append(held[row].value.unsqueeze(0))
+            splat = held[row]
+            value = self.leaning(head, query, row, splat) if leans else splat.value
+            values.append(value.unsqueeze(0))
         return torch.cat(logits).softmax(0) @ torch.cat(values)
 
     def answers(self, openings: Sequence[SharedOpening]) -> Tensor:
@@ -180,16 +205,15 @@ class SlowBlocks:
         return self._cut(group, held, log_error, splats, self.plan.tokens)
 
     @torch.no_grad()
-    def own_cut(self, head: int, query: int, reads: int, raised_to: int | None = None) -> SlowCut:
-        """The cut that one query chooses for itself: 45 % of its reads may be closed splats."""
-        splats = max(round(0.45 * reads), self.sections if raised_to is None else raised_to)
+    def own_cut(self, head: int, query: int, reads: int) -> SlowCut:
+        """The cut that one query chooses for itself: 45 % of its reads may be splats."""
         group = head // self.heads
         held = self.held(group, query // self.plan.block)
         log_error = {}
         for row, splat in held.items():
             mess = _log(float(self.spread(head, query, splat))) + _log(float(splat.value_variance))
             log_error[row] = float(self.log_mass(head, query, row, splat)) + 0.5 * mess
-        return self._cut(group, held, log_error, splats, max(reads - splats, 0))
+        return self._cut(group, held, log_error, round(0.45 * reads), None, reads)
 
     def _cut(
         self,
@@ -197,26 +221,34 @@ class SlowBlocks:
         held: dict[int, Held],
         log_error: dict[int, float],
         splats: int,
-        tokens: int,
+        tokens: int | None,
+        reads: int = 0,
     ) -> SlowCut:
+        """Without `tokens`, what is left of the reads once splats were looked at."""
         level, parent = self.level[group], self.parent[group]
         sections = [row for row in held if level[row] == SECTION]
         children = {s: [row for row in held if parent[row] == s] for s in sections}
+        own = tokens is None
+        price = {s: len(c) - 1 + (own and len(c) > 1) for s, c in children.items()}
         split, gap = _within(
             {row: log_error[row] - math.log(len(children[row])) for row in sections},
-            {row: len(children[row]) - 1 for row in sections},
+            price,
             splats - len(sections),
         )
+        looked_at = len(sections) + sum(price[row] for row in split)
+        line = (tokens if tokens is not None else reads) // 2 + 32
+        tokens = max(reads - looked_at, 0) if tokens is None else tokens
         phrases = [row for section in split for row in children[section]]
         several = [row for row in phrases if len(held[row].keys) > 1]
         opened, other = _within(
             {row: log_error[row] - math.log(len(held[row].keys)) for row in several},
             {row: len(held[row].keys) for row in several},
             tokens,
-            tokens // 2 + 32,
+            line,
         )
         closed = (set(sections) - split) | (set(phrases) - opened)
-        return SlowCut(closed, opened, {j for r in opened for j in held[r].keys}, min(gap, other))
+        tokens_read = {j for row in opened for j in held[row].keys}
+        return SlowCut(closed, opened, tokens_read, looked_at, min(gap, other))
 
 
 def _within(

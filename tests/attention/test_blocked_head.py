@@ -139,5 +139,3 @@ def test_sharing_an_opening_costs_and_is_measured() -> None:
     assert found.largest == float(apart.max()) > 0
     assert found.blocked.error > found.reference.error > 0
     assert found.blocked.everything_read >= found.reference.everything_read
-
-
