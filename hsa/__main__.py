@@ -20,6 +20,7 @@ SUMMARY = "Hierarchical Splat Attention: the numbers that the pages show, from t
 COMMANDS = {
     "prepare": ("hsa.commands.prepare", "fetch, verify and convert the embedded models"),
     "fit": ("hsa.commands.fit", "fit the splat fields of a model on texts"),
+    "calibrate": ("hsa.commands.calibrate", "measure anew what reads buy inside the model"),
     "quantise": ("hsa.commands.quantise", "store a field in eight bits, and what that costs"),
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),

@@ -112,8 +112,9 @@ def cut(
     Sections open as far as `splats` closed ones go, then their Phrases as far as `tokens` go;
     Documents are always open.
     """
-    children = non_empty_children(field, count)
-    split = split_sections(field, count, log_error, children - 1, splats)
+    sections = ((field.level == SECTION) & (count > 0)).sum(-1, keepdim=True)
+    more = non_empty_children(field, count) - 1
+    split = split_sections(field, count, log_error, more, splats - sections)
     opened = open_phrases(field, count, log_error, split, tokens, tokens // 2 + BESIDE)
     return closed_under(field, count, split, opened), opened
 
@@ -123,13 +124,12 @@ def split_sections(
     count: Float[Tensor, "... G N"],
     log_error: Float[Tensor, "... G N"],
     price: Float[Tensor, "... G N"],
-    splats: int | Tensor,
+    budget: Tensor,
 ) -> Bool[Tensor, "... G N"]:
-    """Sections that open, each at its price, as far as `splats` go beyond one for each."""
+    """Sections that open, each at its price."""
     sections = (field.level == SECTION) & (count > 0)
     priority = log_error - non_empty_children(field, count).clamp_min(1).log()
-    left = (splats - sections.sum(-1, keepdim=True)).clamp_min(0)
-    return _open_within(priority, price, sections, left, slots(field, 0))
+    return _open_within(priority, price, sections, budget, slots(field, 0))
 
 
 def open_phrases(

@@ -19,6 +19,12 @@ ENDS = 2
 AROUND = {True: (0, -1), False: (0, -1, 1)}
 """Near blocks, counted from a query's own, of a causal text and of one read both ways."""
 
+NEAR = 0.4
+"""Near keys take no more than this share of everything read."""
+
+SPLATS = 0.47
+"""Share of what is left beside the near keys that goes to closed splats (`hsa perplexity`)."""
+
 
 def near_keys(block: int, causal: bool) -> int:
     """The most near keys that a query reads in blocks of this size."""
@@ -44,9 +50,7 @@ class BlockPlan:
     tokens: int = hyperparameter(256, 0, 1 << 20, "tokens", "far tokens read in opened splats")
     scored: int = hyperparameter(16, 1, 1024, "queries", "queries of a head that choose")
     chunk: int = hyperparameter(4, 1, 64, "blocks", "blocks computed at once (memory, speed)")
-    tilted: int = hyperparameter(
-        16, 2, 1 << 20, "keys", "closed splats of so many have a tilt"
-    )
+    tilted: int = hyperparameter(16, 2, 1 << 20, "keys", "closed splats of so many have a tilt")
     closed_answer: bool = True
     causal: bool = True
 
@@ -90,3 +94,15 @@ class BlockPlan:
             return positions + 1 - before + before.clamp_max(SINKS)
         end = ((positions // self.block + 2) * self.block).clamp_max(tokens)
         return end - before + (before > 0).long() + (end < tokens).long()
+
+
+def blocks_for(reads: int, causal: bool) -> BlockPlan:
+    """Blocks whose queries read about so many things: near keys, closed splats and tokens."""
+    size = 128
+    while size > 8 and near_keys(size, causal) > NEAR * reads:
+        size //= 2
+    left = max(reads - near_keys(size, causal), 2)
+    splats = max(1, round(SPLATS * left))
+    return BlockPlan(
+        block=size, splats=splats, tokens=left - splats, scored=max(1, size // 16), causal=causal
+    )

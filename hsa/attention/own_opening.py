@@ -29,8 +29,8 @@ from hsa.attention.tilt import lean
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import SECTION
 
-SPLATS = 0.45
-"""Share of its reads that a query which opens for itself may spend on splats."""
+PHRASES = 0.4
+"""Share of its reads beyond the Sections that a query which opens for itself gives to Phrases."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +93,18 @@ def own_cut(
 ) -> tuple[Bool[Tensor, "... G N"], Bool[Tensor, "... G N"], Int[Tensor, "... G"]]:
     """Closed splats and opened Phrases within so many reads, and how many splats were looked at.
 
-    A query looks at every non-empty Section and at the Phrases of those that it opens, as far as
-    its share for splats goes; what is left of its reads goes to tokens. A Section of one
-    Phrase is that Phrase (design §6). Reads that the Sections exceed are raised to them.
+    A query looks at every non-empty Section, and of what is left, a share goes to the Phrases of
+    those that it opens and the rest to tokens. A Section of one Phrase is that Phrase (design
+    §6). Reads that the Sections exceed are raised to them.
     """
     children = non_empty_children(field, count)
     price = children.where(children > 1, 0.0)
-    splats = (SPLATS * reads).round()
-    split = split_sections(field, count, log_error, price, splats)
-    looked_at = ((field.level == SECTION) & (count > 0)).sum(-1) + (price * split).sum(-1)
-    tokens = (reads - looked_at.unsqueeze(-1)).clamp_min(0)
+    sections = ((field.level == SECTION) & (count > 0)).sum(-1, keepdim=True)
+    left = (reads - sections).clamp_min(0)
+    split = split_sections(field, count, log_error, price, (PHRASES * left).round())
+    phrases = (price * split).sum(-1, keepdim=True)
+    tokens = (left - phrases).clamp_min(0)
+    looked_at = (sections + phrases).squeeze(-1)
     opened = open_phrases(field, count, log_error, split, tokens, reads // 2 + BESIDE)
     return closed_under(field, count, split, opened), opened, looked_at.long()
 

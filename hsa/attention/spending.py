@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -11,8 +13,10 @@ from torch import Tensor
 
 from hsa.attention.allocation import spread_reads
 from hsa.errors import InputError
-from hsa.field.curves import ErrorCurves
+from hsa.field.curves import ErrorCurves, OwnCurves
 from hsa.field.model_field import ModelField
+
+Curves = TypeVar("Curves", ErrorCurves, OwnCurves)
 
 WAYS = ("uniform", "per_head", "per_query")
 GUARD = 3.0
@@ -57,6 +61,11 @@ def sensible_reads(tokens: int) -> int:
     return max(4, round(300 * (tokens / 4096) ** 0.7))
 
 
+def sensible_everything(tokens: int) -> int:
+    """Everything read, near keys too, that suits a text of T tokens inside the model."""
+    return min(tokens, max(8, round(410 * (tokens / 4096) ** 0.7)))
+
+
 def spend(
     field: ModelField, mean_reads: float, tokens: int, way: str | None = None
 ) -> tuple[Spending, ...]:
@@ -80,7 +89,7 @@ def spend(
     shape = field.temper.shape[:2]
     if way == "uniform" or not field.curves or mean_reads >= tokens:
         return tuple(Spending(row) for row in torch.full(shape, round(mean_reads)))
-    curves = _nearest(field, tokens)
+    curves = _nearest(field.curves, tokens)
     stretch = tokens / curves.tokens
     if way == "per_head":
         grid = curves.reads.expand(curves.error.shape)
@@ -95,16 +104,29 @@ def spend(
     return tuple(Spending(r, s) for r, s in zip(most, stop * curves.scale, strict=True))
 
 
+def spend_alone(field: ModelField, mean_reads: float, tokens: int) -> Int[Tensor, "L H"]:
+    """Far reads of every head whose queries open for themselves, `mean_reads` on average.
+
+    No query reads more than its head's, so the mean stays within what is asked on every text.
+    """
+    if not field.own_curves or mean_reads >= tokens:
+        return torch.stack([s.reads for s in spend(field, mean_reads, tokens, "per_head")])
+    curves = _nearest(field.own_curves, tokens)
+    stretch = tokens / curves.tokens
+    grid = curves.reads.expand(curves.error.shape)
+    return _whole(_allocate(grid, curves.error, mean_reads / stretch) * stretch)
+
+
 def oracle_spend(field: ModelField, mean_reads: float, tokens: int) -> Int[Tensor, "L H"]:
     """The oracle's own reads per head, by the same greedy rule on the same calibration text."""
-    curves = _nearest(field, tokens)
+    curves = _nearest(field.curves, tokens)
     stretch = tokens / curves.tokens
     grid = curves.reads.expand(curves.oracle.shape)
     return _whole(_allocate(grid, curves.oracle, mean_reads / stretch) * stretch)
 
 
-def _nearest(field: ModelField, tokens: int) -> ErrorCurves:
-    return min(field.curves, key=lambda c: abs(math.log(c.tokens / tokens)))
+def _nearest(curves: Sequence[Curves], tokens: int) -> Curves:
+    return min(curves, key=lambda c: abs(math.log(c.tokens / tokens)))
 
 
 def _allocate(

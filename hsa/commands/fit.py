@@ -52,11 +52,7 @@ def run(args: argparse.Namespace) -> int:
             "--splats was not understood", got=args.splats, needed="three whole numbers",
             attempt="8,64,640",
         ) from error  # fmt: skip
-    if args.out.suffix != ".safetensors":
-        raise InputError(
-            "--out was not understood", got=args.out.name, needed="a name ending in .safetensors",
-            attempt=f"{args.out.stem}.safetensors",
-        )  # fmt: skip
+    check_out(args.out)
     texts = read_texts(args.texts)
     calibration = read_texts(args.calibrate) if args.calibrate else texts[:3]
     held = read_texts(args.held) if args.held else calibration
@@ -88,6 +84,15 @@ def run(args: argparse.Namespace) -> int:
         "(reads per head)\n"
     )
     return 0
+
+
+def check_out(out: Path) -> None:
+    """Refuse a file for a field that does not say what it is."""
+    if out.suffix != ".safetensors":
+        raise InputError(
+            "--out was not understood", got=out.name, needed="a name ending in .safetensors",
+            attempt=f"{out.stem}.safetensors",
+        )  # fmt: skip
 
 
 def read_texts(paths: list[Path]) -> list[Text]:

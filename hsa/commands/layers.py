@@ -37,8 +37,9 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print; progress goes to standard error."""
     from dataclasses import asdict
 
+    from hsa.attention.spending import sensible_everything
     from hsa.evaluation.which_matter import which_matter
-    from hsa.inference.plan import run_plan, sensible_everything
+    from hsa.inference.plan import run_plan
     from hsa.models.loading import load
 
     loaded = load(args.model)

@@ -36,8 +36,9 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     from dataclasses import asdict
 
+    from hsa.attention.spending import sensible_everything
     from hsa.evaluation.language import losses
-    from hsa.inference.plan import run_plan, sensible_everything
+    from hsa.inference.plan import run_plan
     from hsa.models.loading import load
 
     loaded = load(args.model)

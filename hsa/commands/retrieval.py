@@ -36,10 +36,10 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; progress goes to standard error."""
+    from hsa.attention.spending import sensible_everything
     from hsa.commands.perplexity import field_of
     from hsa.evaluation.needles import NOISE, sentences_of
     from hsa.evaluation.retrieval import retrieval
-    from hsa.inference.plan import sensible_everything
     from hsa.models.loading import load
 
     lengths = _lengths(args.tokens)

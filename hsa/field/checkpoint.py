@@ -22,7 +22,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from hsa.errors import FieldError
-from hsa.field.curves import ErrorCurves
+from hsa.field.curves import ErrorCurves, OwnCurves
 from hsa.field.model_field import ModelField, Source
 from hsa.field.quantised import Quantised, quantise, restore
 from hsa.field.splat_field import SplatField
@@ -34,6 +34,7 @@ FORMAT = max(FORMATS.values())
 that an older program reads it or refuses it, and never misreads it."""
 
 CURVE_TENSORS = ("reads", "error", "oracle", "stop", "stop_reads", "stop_error", "scale")
+OWN_CURVE_TENSORS = ("reads", "error")
 
 
 def as_stored(field: SplatField, precision: Precision = "half") -> SplatField:
@@ -47,9 +48,13 @@ def save_field(field: ModelField, path: Path, precision: Precision = "half") -> 
     for layer, heads in enumerate(field.heads):
         for group, head in enumerate(heads):
             tensors |= _pack_head(head, f"{layer}.{group}.", precision)
-    for number, curves in enumerate(field.curves):
-        for name in CURVE_TENSORS:
-            tensors[f"curves.{number}.{name}"] = getattr(curves, name)
+    for kind, names, of_lengths in (
+        ("curves", CURVE_TENSORS, field.curves),
+        ("own_curves", OWN_CURVE_TENSORS, field.own_curves),
+    ):
+        for number, curves in enumerate(of_lengths):
+            for name in names:
+                tensors[f"{kind}.{number}.{name}"] = getattr(curves, name)
     blob = save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()})
     described = {
         "format": FORMATS[precision],
@@ -58,6 +63,7 @@ def save_field(field: ModelField, path: Path, precision: Precision = "half") -> 
         "positions": field.positions,
         "key_value_heads": [len(heads) for heads in field.heads],
         "curve_tokens": [curves.tokens for curves in field.curves],
+        "own_curve_tokens": [curves.tokens for curves in field.own_curves],
         "spending": field.spending,
         "spending_errors": [list(row) for row in field.spending_errors],
         "fitted_on": [asdict(source) for source in field.fitted_on],
@@ -146,6 +152,11 @@ def _assemble(described: dict, tensors: dict[str, Tensor]) -> ModelField:
         curves=tuple(
             ErrorCurves(tokens, *(tensors[f"curves.{n}.{name}"] for name in CURVE_TENSORS))
             for n, tokens in enumerate(described["curve_tokens"])
+        ),
+        # Files that are older than these curves lack them, and read as well without.
+        own_curves=tuple(
+            OwnCurves(tokens, *(tensors[f"own_curves.{n}.{name}"] for name in OWN_CURVE_TENSORS))
+            for n, tokens in enumerate(described.get("own_curve_tokens", ()))
         ),
         spending=described["spending"],
         spending_errors=tuple((w, e, r) for w, e, r in described["spending_errors"]),

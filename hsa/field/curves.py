@@ -33,3 +33,21 @@ class ErrorCurves:
     stop_reads: Float[Tensor, "*heads E"]
     stop_error: Float[Tensor, "*heads E"]
     scale: Float[Tensor, "*heads"]
+
+
+@dataclass(frozen=True)
+class OwnCurves:
+    """Squared error of heads whose queries open for themselves inside the model, as reads grow.
+
+    Squared, for the model's next token feels errors so: a mean of errors would leave the few
+    queries that look single tokens up without their reads.
+
+    Attributes:
+        tokens: T of the texts that it was measured on.
+        reads: far reads that a query was allowed, rising.
+        error: mean over queries of (‖ô - o‖ / ‖o‖)².
+    """
+
+    tokens: int
+    reads: Int[Tensor, " K"]
+    error: Float[Tensor, "*heads K"]

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.errors import FieldError
-from hsa.field.curves import ErrorCurves
+from hsa.field.curves import ErrorCurves, OwnCurves
 from hsa.field.layer_field import LayerField, stack
 from hsa.field.splat_field import SplatField
 
@@ -32,6 +32,8 @@ class ModelField:
         heads: fields by layer, then key/value head.
         temper, tilt: weights of design §5 per layer, query head and level.
         curves: what reads buy, at one or more text lengths, shortest first.
+        own_curves: the same inside the model, where queries open for themselves in blocks; none
+            in a field of an older program.
         spending: 'per_head', 'per_query' or 'uniform', whichever was best on text that the
             calibration did not see; `spending_errors` are their mean errors there.
     """
@@ -48,6 +50,7 @@ class ModelField:
     fitted_on: tuple[Source, ...]
     calibrated_on: tuple[Source, ...]
     seed: int
+    own_curves: tuple[OwnCurves, ...] = ()
 
     @property
     def layers(self) -> int:

@@ -79,7 +79,7 @@ def calibrate(
     groups = loaded.key_value_heads
     per_group = loaded.query_heads // groups
     for layer in range(loaded.layers):
-        report(f"Calibrating layer {layer}", 0.7 + 0.25 * layer / loaded.layers)
+        report(f"Calibrating layer {layer}", 0.7 + 0.2 * layer / loaded.layers)
         blank = torch.zeros(groups, per_group, 3)
         known = {
             length: [

@@ -14,6 +14,7 @@ from hsa.field.seeding import seed_field
 from hsa.field.splat_field import SplatField
 from hsa.field.statistics import KeyReservoir
 from hsa.fitting.calibrate import calibrate, calibration_lengths, held_errors, probes
+from hsa.fitting.measure_alone import measure_alone
 from hsa.fitting.settings import FitSettings, Progress, Text
 from hsa.fitting.windows import windows
 from hsa.models.capture import capture
@@ -72,12 +73,14 @@ def fit(
         calibrated_on=calibrated_on,
         seed=settings.seed,
     )
-    report("Comparing the ways of spending reads on held texts", 0.95)
+    report("Comparing the ways of spending reads on held texts", 0.9)
     errors, unrounded = held_errors(
         loaded, field, seeded, probes(loaded, held or calibration, lengths[-1], settings.queries)
     )
     best = min(errors, key=lambda row: row[1])[0]
-    return FitReport(field.calibrated(spending=best, spending_errors=errors), unrounded)
+    alone = measure_alone(loaded, field, calibration, lengths[-1], report)
+    field = field.calibrated(spending=best, spending_errors=errors, own_curves=alone)
+    return FitReport(field, unrounded)
 
 
 def _read(

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hsa.attention.block_plan import BlockPlan, near_keys
+from hsa.attention.block_plan import BlockPlan, blocks_for
 from hsa.attention.near import NearKeys
-from hsa.attention.spending import spend
+from hsa.attention.spending import sensible_everything, spend_alone
 from hsa.errors import InputError
 from hsa.field.model_field import ModelField
 from hsa.memory.needed import BlockedShape
@@ -95,17 +95,6 @@ LOOKS_UP = 2.5
 EXACT = 0.5
 """Exact heads take no more than this share of the far reads of all."""
 
-NEAR = 0.4
-"""Near keys take no more than this share of everything read."""
-
-SPLATS = 0.47
-"""Share of what is left beside the near keys that goes to closed splats (`hsa perplexity`)."""
-
-
-def sensible_everything(tokens: int) -> int:
-    """Everything read that suits a text of T tokens: a tenth of 4,096, a falling share of more."""
-    return min(tokens, max(8, round(410 * (tokens / 4096) ** 0.7)))
-
 
 def read_everything(layers: int, heads: int) -> RunPlan:
     """Standard attention in every head."""
@@ -154,19 +143,12 @@ def run_plan(
         )
     if reads == tokens:
         return read_everything(layers, heads)
-    size = 128
-    while size > 8 and near_keys(size, causal) > NEAR * reads:
-        size //= 2
-    left = max(reads - near_keys(size, causal), 2)
-    splats = max(1, round(SPLATS * left))
-    blocks = BlockPlan(
-        block=size, splats=splats, tokens=left - splats, scored=max(1, size // 16), causal=causal
-    )
+    blocks = blocks_for(reads, causal)
+    left = blocks.splats + blocks.tokens
     own = torch.zeros(layers, heads, dtype=torch.int64)
     exact = torch.zeros(layers, heads, dtype=torch.bool)
     if opening != "block":
-        needed = torch.stack([s.reads for s in spend(field, left, tokens, "per_head")])
-        own = needed
+        needed = own = spend_alone(field, left, tokens)
         if opening == "mixed":
             own = needed.where(needed > LOOKS_UP * needed.float().mean(), 0)
         if opening == "exact":

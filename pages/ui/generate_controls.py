@@ -79,7 +79,7 @@ def drawing_controls() -> None:
 
 def reads_and_beta(loaded: LoadedModel, tokens: int) -> None:
     """Everything that a query reads, and how much of every layer is HSA's."""
-    from hsa.inference.plan import sensible_everything
+    from hsa.attention.spending import sensible_everything
 
     auto = sensible_everything(tokens + choices.NEW.value)
     reads, beta = st.columns(2)

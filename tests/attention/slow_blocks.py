@@ -206,25 +206,25 @@ class SlowBlocks:
 
     @torch.no_grad()
     def own_cut(self, head: int, query: int, reads: int) -> SlowCut:
-        """The cut that one query chooses for itself: 45 % of its reads may be splats."""
+        """The cut that one query chooses for itself within its reads."""
         group = head // self.heads
         held = self.held(group, query // self.plan.block)
         log_error = {}
         for row, splat in held.items():
             mess = _log(float(self.spread(head, query, splat))) + _log(float(splat.value_variance))
             log_error[row] = float(self.log_mass(head, query, row, splat)) + 0.5 * mess
-        return self._cut(group, held, log_error, round(0.45 * reads), None, reads)
+        return self._cut(group, held, log_error, None, None, reads)
 
     def _cut(
         self,
         group: int,
         held: dict[int, Held],
         log_error: dict[int, float],
-        splats: int,
+        splats: int | None,
         tokens: int | None,
         reads: int = 0,
     ) -> SlowCut:
-        """Without `tokens`, what is left of the reads once splats were looked at."""
+        """A query's own cut has `reads` alone: 40 % of those beyond Sections go to Phrases."""
         level, parent = self.level[group], self.parent[group]
         sections = [row for row in held if level[row] == SECTION]
         children = {s: [row for row in held if parent[row] == s] for s in sections}
@@ -233,7 +233,9 @@ class SlowBlocks:
         split, gap = _within(
             {row: log_error[row] - math.log(len(children[row])) for row in sections},
             price,
-            splats - len(sections),
+            round(0.4 * max(reads - len(sections), 0))
+            if splats is None
+            else splats - len(sections),
         )
         looked_at = len(sections) + sum(price[row] for row in split)
         line = (tokens if tokens is not None else reads) // 2 + 32

@@ -477,7 +477,8 @@ def test_huge_logits_stay_finite(which: str, scale: float, way: str, causal: boo
     layer = replace(layer, **{name: scale * getattr(layer, name) for name in which})
     result = attended(layer, field, plan, own_reads(way, 4))
     assert result.output.isfinite().all()
-    bound = layer.v.abs().max() * 1.001
+    # A mean of values; where queries open for themselves, tilted by 1.5 · √2.5 spreads at most.
+    bound = layer.v.abs().max() * (1.001 if way == "shared" else 3.4)
     assert float(result.output.abs().max()) <= float(bound)
 
 

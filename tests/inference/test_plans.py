@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from hsa.attention.spending import sensible_everything
 from hsa.commands import opening as commands
 from hsa.errors import FieldError, InputError
 from hsa.field.shipped import shipped_field
 from hsa.fitting.windows import first_tokens
 from hsa.inference.agreement import agreement
 from hsa.inference.hsa_program import HSAProgram
-from hsa.inference.plan import OPENINGS, read_everything, run_plan, sensible_everything
+from hsa.inference.plan import OPENINGS, read_everything, run_plan
 
 
 def test_plans_and_programs_that_make_no_sense_are_refused(smollm2) -> None:
