@@ -81,8 +81,11 @@ class SplatTable:
 
     def group(self, index: int) -> SplatTable:
         """One key/value head alone."""
-        parts = (t if t is None else t[:, index : index + 1] for t in self.__dict__.values())
-        return SplatTable(*parts)
+        one = slice(index, index + 1)
+        return SplatTable(
+            self.count[:, one], self.mean[:, one], self.variance[:, one], self.value[:, one],
+            self.value_spread[:, one], None if self.before is None else self.before[:, one],
+        )  # fmt: skip
 
 
 def splat_table(

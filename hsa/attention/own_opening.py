@@ -78,11 +78,14 @@ def open_alone(
     wrong = table.value_spread.clamp_min(1e-30).log()[:, :, None, None]
     log_error = spread.clamp_min(1e-30).log_().mul_(0.5).add_(log_mass).add_(wrong)
     count = table.count[:, :, None, None].expand(log_error.shape)
-    cut = own_cut(field, count.movedim(1, 3), log_error.movedim(1, 3), reads.mT[:, None, :, None])
-    return OwnOpening(
-        *(part.movedim(3, 1) for part in cut),
-        middle, log_mass, lean(field, table.count, spread, tilted),
-    )  # fmt: skip
+    closed, opened, looked_at = (
+        part.movedim(3, 1)
+        for part in own_cut(
+            field, count.movedim(1, 3), log_error.movedim(1, 3), reads.mT[:, None, :, None]
+        )
+    )
+    leaning = lean(field, table.count, spread, tilted)
+    return OwnOpening(closed, opened, looked_at, middle, log_mass, leaning)
 
 
 def own_cut(

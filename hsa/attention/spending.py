@@ -108,13 +108,17 @@ def spend_alone(field: ModelField, mean_reads: float, tokens: int) -> Int[Tensor
     """Far reads of every head whose queries open for themselves, `mean_reads` on average.
 
     No query reads more than its head's, so the mean stays within what is asked on every text.
+    Heads that look single tokens up may be given as many reads as there are keys: they are
+    exact, and the others pay.
     """
     if not field.own_curves or mean_reads >= tokens:
         return torch.stack([s.reads for s in spend(field, mean_reads, tokens, "per_head")])
     curves = _nearest(field.own_curves, tokens)
     stretch = tokens / curves.tokens
-    grid = curves.reads.expand(curves.error.shape)
-    return _whole(_allocate(grid, curves.error, mean_reads / stretch) * stretch)
+    grid = torch.nn.functional.pad(curves.reads, (0, 1), value=curves.tokens)
+    error = torch.nn.functional.pad(curves.error, (0, 1))
+    reads = _allocate(grid.expand(error.shape), error, mean_reads / stretch)
+    return _whole(reads * stretch)
 
 
 def oracle_spend(field: ModelField, mean_reads: float, tokens: int) -> Int[Tensor, "L H"]:

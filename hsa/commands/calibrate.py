@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from hsa.inference.plan import RunPlan
+
 
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
@@ -23,13 +25,13 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, save, and say which heads need the most."""
-    from hsa.attention.spending import sensible_everything, spend_alone
+    """Measure, save, and say what the reads of each head come to."""
     from hsa.commands.fit import check_out, read_texts
     from hsa.commands.perplexity import field_of
     from hsa.field.checkpoint import save_field
     from hsa.fitting.measure_alone import measure_alone
     from hsa.fitting.settings import FitSettings
+    from hsa.inference.plan import run_plan
     from hsa.models.loading import load
 
     check_out(args.out)
@@ -43,13 +45,23 @@ def run(args: argparse.Namespace) -> int:
     field = field.calibrated(own_curves=curves)
     size = save_field(field, args.out)
     print(f"{args.out}: {size / 1e6:.2f} MB")
-    for found in curves:
-        everything = sensible_everything(found.tokens)
-        reads = spend_alone(field, everything / 2, found.tokens)
-        order = reads.flatten().argsort(descending=True)[:8].tolist()
-        most = ", ".join(
-            f"{n // field.query_heads}.{n % field.query_heads}: {int(reads.flatten()[n])}"
-            for n in order
-        )
-        print(f"{found.tokens} tokens, {everything // 2} reads on average, layer.head: {most}")
+    for tokens in (512, 2048, 4096):
+        if tokens <= loaded.max_tokens:
+            print(_choice(run_plan(field, tokens, causal=loaded.causal), tokens))
     return 0
+
+
+def _choice(plan: RunPlan, tokens: int) -> str:
+    """Which heads stay exact, what that costs, and how far the others' reads lie apart."""
+    if plan.blocks is None:
+        return f"{tokens} tokens: every head reads all of them"
+    far, heads = plan.blocks.splats + plan.blocks.tokens, plan.beta.numel()
+    own = [reads for row in plan.own for reads in row]
+    exact = [] if plan.exact is None else plan.exact.nonzero().tolist()
+    names = ", ".join(f"{layer}.{head}" for layer, head in exact) or "none"
+    others = [reads for reads in own if reads > 1] or own
+    return (
+        f"{tokens} tokens, {far} far reads on average: exact heads (layer.head) {names}, "
+        f"at {len(exact) * tokens / heads:.0f} of these reads; the others {min(others)} to "
+        f"{max(others)}"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-OPENINGS = ("query", "block", "mixed", "exact")
+OPENINGS = ("query", "block", "mixed")
 """As `hsa.inference.plan.OPENINGS`, which would import torch before a line of help."""
 
 
@@ -12,6 +12,6 @@ def add_opening(parser: argparse.ArgumentParser) -> None:
     """Declare `--opening`."""
     parser.add_argument(
         "--opening", choices=OPENINGS, default="query",
-        help="who chooses what is opened: each query, a block's queries together, together but for "
-        "heads that look single tokens up, or each query with those few heads left exact (query)",
+        help="who chooses what is opened: each query, a block's queries together, or together but "
+        "for heads that look single tokens up (query)",
     )  # fmt: skip

@@ -13,6 +13,7 @@ from hsa.attention.spending import sensible_everything
 from hsa.field.curves import OwnCurves
 from hsa.field.model_field import ModelField
 from hsa.fitting.calibrate import calibration_lengths
+from hsa.fitting.lookups import with_lookups
 from hsa.fitting.settings import Progress, Text
 from hsa.fitting.windows import first_tokens
 from hsa.models.capture import capture
@@ -28,7 +29,10 @@ def measure_alone(
     longest: int,
     report: Progress,
 ) -> tuple[OwnCurves, ...]:
-    """Curves at every calibration length up to `longest`; splats and weights stay as they are."""
+    """Curves at every calibration length up to `longest`; splats and weights stay as they are.
+
+    A causal model also looks random strings up in the first text.
+    """
     lengths = calibration_lengths(min(longest, loaded.max_tokens), loaded.causal)
     return tuple(_at_length(loaded, field, texts, length, report) for length in lengths)
 
@@ -39,12 +43,15 @@ def _at_length(
     """One layer of one text stands in memory at a time."""
     plan = blocks_for(sensible_everything(length), loaded.causal)
     grid = sorted({max(1, round(share * length)) for share in SHARES_READ})
-    errors = torch.zeros(len(texts), loaded.layers, loaded.query_heads, len(grid))
-    for number, text in enumerate(texts):
+    read = [first_tokens(loaded.tokenize(text.content), length) for text in texts]
+    if loaded.causal:
+        read.append(with_lookups(read[0], torch.Generator().manual_seed(field.seed)))
+    errors = torch.zeros(len(read), loaded.layers, loaded.query_heads, len(grid))
+    for number, tokens in enumerate(read):
 
         def measure(layer: int, given: Activations, number: int = number) -> None:
             report(f"What reads buy in {length} tokens, layer {layer}", None)
             errors[number, layer] = own_curves([given], field.layer(layer), plan, grid).error
 
-        capture(loaded, first_tokens(loaded.tokenize(text.content), length), consumer=measure)
+        capture(loaded, tokens, consumer=measure)
     return OwnCurves(length, torch.tensor(grid), errors.mean(0))

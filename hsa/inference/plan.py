@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hsa.attention.block_plan import BlockPlan, blocks_for
@@ -85,15 +85,12 @@ def blocked_shape(field: ModelField, plan: RunPlan) -> BlockedShape | None:
     )
 
 
-OPENINGS = ("query", "block", "mixed", "exact")
-"""Every head opens per query; every head shares a block's opening; only those that must not open
-per query; or all open per query but those few, which stay exact."""
+OPENINGS = ("query", "block", "mixed")
+"""Every head opens per query; every head shares a block's opening; or only those that must not
+open per query. The few that calibration gives all keys stay exact in the first and the last."""
 
 LOOKS_UP = 2.5
 """Heads that need this many times the mean reads look up single tokens."""
-
-EXACT = 0.5
-"""Exact heads take no more than this share of the far reads of all."""
 
 
 def read_everything(layers: int, heads: int) -> RunPlan:
@@ -145,24 +142,13 @@ def run_plan(
         return read_everything(layers, heads)
     blocks = blocks_for(reads, causal)
     left = blocks.splats + blocks.tokens
-    own = torch.zeros(layers, heads, dtype=torch.int64)
-    exact = torch.zeros(layers, heads, dtype=torch.bool)
-    if opening != "block":
-        needed = own = spend_alone(field, left, tokens)
-        if opening == "mixed":
-            own = needed.where(needed > LOOKS_UP * needed.float().mean(), 0)
-        if opening == "exact":
-            exact = _looking_up(needed, tokens)
-            scale = (needed.sum() - exact.sum() * tokens) / needed[~exact].sum()
-            own = (needed * scale).floor().long().clamp_min(1).masked_fill(exact, 1)
+    if opening == "block":
+        return RunPlan(blocks, ((0,) * heads,) * layers, torch.ones(layers, heads))
+    own = spend_alone(field, left, tokens)
+    exact = own >= tokens
+    if opening == "mixed":
+        own = own.where(own > LOOKS_UP * own.float().mean(), 0)
+    # What an exact head opens is thrown away, so it opens as little as can be.
+    own = own.masked_fill(exact, 1)
     exact = exact if bool(exact.any()) else None
     return RunPlan(blocks, tuple(map(tuple, own.tolist())), torch.ones(layers, heads), exact)
-
-
-def _looking_up(needed: Int[Tensor, "L H"], tokens: int) -> Bool[Tensor, "L H"]:
-    """Heads that need the most reads: no more than are many, nor than all can pay for."""
-    many = int((needed > LOOKS_UP * needed.float().mean()).sum())
-    most = min(many, int(EXACT * int(needed.sum()) / tokens))
-    chosen = torch.zeros(needed.numel(), dtype=torch.bool)
-    chosen[needed.flatten().topk(most).indices] = True
-    return chosen.view(needed.shape)

@@ -15,26 +15,22 @@ OPENINGS: dict[choices.Opening, str] = {
 
 
 def pick_opening(asked: Case) -> None:
-    """The choice; a model that reads both ways has none."""
-    if not asked.loaded.causal:
-        if choices.OPENING.value != choices.OPENING.default:
-            choices.OPENING.choose(choices.OPENING.default)
-            st.warning("This model has no blocked mode. Shown: each query opens for itself.")
-        st.caption(
-            "Opening: each query (reference). The blocked mode is causal, for a block's opening "
-            "is chosen by the block before it; this model reads both ways, so it is not offered."
-        )
-        return
+    """The choice."""
     st.radio(
         "Opening",
         list(OPENINGS),
         format_func=lambda name: OPENINGS[name],
         horizontal=True,
         help="What a query opens: each chooses for itself, or blocks of queries share what some "
-        "queries of the block before chose, which is how HSA runs fast inside the model. Blocks "
-        "leave out the tilt.",
+        f"queries of {_choosing_block(asked.loaded.causal)} chose, which is how HSA runs fast "
+        "inside the model. Blocks leave out the tilt.",
         **choices.OPENING.widget(),
     )
+
+
+def _choosing_block(causal: bool) -> str:
+    """Which block's queries choose what a block opens."""
+    return "the block before" if causal else "their own block"
 
 
 def difference_from_reference(view: HeadView) -> None:
@@ -57,7 +53,8 @@ def difference_from_reference(view: HeadView) -> None:
     )
     st.caption(
         f"Blocks of {plan.block} queries share up to {plan.splats} closed splats and "
-        f"{plan.tokens} far tokens, chosen by {choosing} of each head in the block before. "
+        f"{plan.tokens} far tokens, chosen by {choosing} of each head in "
+        f"{_choosing_block(plan.causal)}. "
         "Beside them the reference: the same near keys, and for each query the reads that "
         "its block spent, choosing included, opened for itself and with the tilt. The maps and "
         "all below show blocked HSA."

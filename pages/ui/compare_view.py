@@ -145,7 +145,9 @@ def _blocked_view(
     """The head as blocked HSA runs it; None where its reads reach every key."""
     from hsa.evaluation.blocked_difference import blocked_difference
 
-    blocks = one_head.shared_blocks(asked.ready, len(asked.tokens), asked.reads)
+    blocks = one_head.shared_blocks(
+        asked.ready, len(asked.tokens), asked.reads, asked.loaded.causal
+    )
     if blocks is None:
         return None
     progress(f"Blocked HSA of layer {layer}, head {head}", None)

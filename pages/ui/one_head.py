@@ -53,11 +53,13 @@ def head_result(
     return engine.kept(name, "HSA of one head", make)
 
 
-def shared_blocks(ready: engine.ReadyField, count: int, reads: int) -> BlockPlan | None:
+def shared_blocks(
+    ready: engine.ReadyField, count: int, reads: int, causal: bool
+) -> BlockPlan | None:
     """Blocks that suit a text of `count` tokens; None where the reads reach every key."""
     from hsa.inference.plan import shared_blocks as plan
 
-    return plan(ready.field, count, reads)
+    return plan(ready.field, count, reads, causal)
 
 
 def blocked_head(

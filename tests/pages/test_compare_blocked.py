@@ -1,4 +1,4 @@
-"""The blocked mode of the compare page: offered where it is causal, and measured."""
+"""The blocked mode of the compare page, measured beside the reference."""
 
 from __future__ import annotations
 
@@ -42,9 +42,13 @@ def test_one_token_has_no_blocks() -> None:
     assert "One token sees only itself" in said(visit(model="smollm2", text="Hi", opening="block"))
 
 
-def test_a_model_that_reads_both_ways_is_not_offered_blocks() -> None:
-    app = visit(model="minilm", sample="fact", opening="block")
+def test_a_model_that_reads_both_ways_has_blocks_too() -> None:
+    app = visit(model="minilm", sample="dialogue", layer="2", head="3", opening="block",
+                cell="9,40", reads="12")  # fmt: skip
     words = said(app)
-    assert "This model has no blocked mode" in words and "it is not offered" in words
-    assert not app.radio and "opening" not in address(app)
-    assert "This model has no blocked mode" not in said(app.run())
+    assert "layer 2, head 3, blocked" in words and "of each head in their own block" in words
+    found = re.search(r"output error \*\*([\d.]+)%\*\* against \*\*([\d.]+)%", words)
+    assert found is not None and 0 < float(found[1]) < 100, words
+    assert words.count("✓ passed") == 3
+    *shares, weight = factors(app)
+    assert shares[0] * shares[1] * shares[2] * shares[3] == pytest.approx(weight, rel=3e-3)
