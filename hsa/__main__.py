@@ -23,6 +23,7 @@ COMMANDS = {
     "calibrate": ("hsa.commands.calibrate", "measure anew what reads buy inside the model"),
     "quantise": ("hsa.commands.quantise", "store a field in eight bits, and what that costs"),
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
+    "inside": ("hsa.commands.inside", "every head's error as the model runs HSA"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
     "perplexity": ("hsa.commands.perplexity", "the model's loss under HSA, beside its controls"),
     "retrieval": ("hsa.commands.retrieval", "needles found outside of the window"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from hsa.errors import FieldError
 from hsa.field.checkpoint import FORMAT, as_stored, load_field, save_field
-from hsa.field.curves import ErrorCurves
+from hsa.field.curves import ErrorCurves, OwnCurves
 from hsa.field.model_field import ModelField, Source
 from hsa.field.seeding import seed_field
 
@@ -31,6 +32,7 @@ def field() -> ModelField:
     return ModelField(
         "toy", "f" * 64, 64, heads, torch.rand(3, 4, 3), torch.rand(3, 4, 3), (curves,),
         "per_head", (("per_head", 0.1, 5.0),), (Source("a.txt", "0" * 64, 200),), (), 3,
+        (OwnCurves(64, torch.tensor([2, 9]), torch.rand(3, 4, 2)),),
     )  # fmt: skip
 
 
@@ -48,8 +50,21 @@ def test_round_trip_is_exact(field: ModelField, path: Path) -> None:
                 assert torch.equal(tensor, getattr(other, name)), name
     assert torch.equal(field.temper, found.temper)
     assert torch.equal(field.curves[0].stop_reads, found.curves[0].stop_reads)
+    for ours, theirs in zip(field.own_curves, found.own_curves, strict=True):
+        assert ours.tokens == theirs.tokens
+        assert torch.equal(ours.reads, theirs.reads) and torch.equal(ours.error, theirs.error)
     assert (found.spending_errors, found.fitted_on) == (field.spending_errors, field.fitted_on)
     assert sorted(p.name for p in path.parent.iterdir()) == ["toy.json", "toy.safetensors"]
+
+
+def test_a_file_of_before_there_were_own_curves_is_read(field: ModelField, path: Path) -> None:
+    described = json.loads(path.with_suffix(".json").read_text())
+    del described["own_curve_tokens"], described["sha256"]
+    content = json.dumps(described, sort_keys=True).encode()
+    described["sha256"] = hashlib.sha256(content).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(described))
+    found = load_field(path, "f" * 64)
+    assert found.own_curves == () and torch.equal(found.temper, field.temper)
 
 
 def test_rounding_stays_small() -> None:

@@ -1,4 +1,4 @@
-"""`python -m hsa retrieval` and `layers`: what they print, and what they refuse in one line."""
+"""`python -m hsa retrieval`, `layers`, `inside` and `calibrate`: what they print and refuse."""
 
 from __future__ import annotations
 
@@ -54,6 +54,33 @@ def test_layers_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixtur
     assert main([*small, "--heads", "0"]) == 0
     said = capsys.readouterr().out
     assert "one layer at a time" in said and "one head" not in said
+
+
+@pytest.mark.slow
+def test_inside_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["inside", "--text", str(text), "--tokens", "300", "--reads", "60"]
+    assert main([*small, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    errors = {name: of["mean"] for name, of in result["methods"].items()}
+    assert 0 < errors["hsa"] < 0.5 * errors["opened_only"] < 0.5 * errors["window"]
+    assert result["reads"] <= 60
+    assert main([*small, "--opening", "block"]) == 0
+    said = capsys.readouterr().out
+    assert "270 heads, 0 of them exact" in said and "opened_only" in said
+
+
+@pytest.mark.slow
+def test_calibrate_measures_and_saves(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "again.safetensors"
+    given = ["calibrate", "--model", "minilm", "--texts", str(text), "--out", str(out)]
+    assert main(given) == 0
+    said = capsys.readouterr()
+    assert "What reads buy in 256 tokens, layer 5" in said.err
+    assert out.exists() and "exact heads (layer.head)" in said.out
+    assert main([*given[:-1], str(tmp_path / "again.bin")]) == 2
+    assert "a name ending in .safetensors" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
