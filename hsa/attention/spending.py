@@ -22,6 +22,9 @@ WAYS = ("uniform", "per_head", "per_query")
 GUARD = 3.0
 """With reads per query, no query reads more than this many times its head's share."""
 
+MOST = 0.5
+"""A head inside the model that is given this share of all keys reads all of them."""
+
 PLANNED = 0.78
 """With reads per query, the share of the reads asked for that is planned on calibration text.
 
@@ -108,8 +111,8 @@ def spend_alone(field: ModelField, mean_reads: float, tokens: int) -> Int[Tensor
     """Far reads of every head whose queries open for themselves, `mean_reads` on average.
 
     No query reads more than its head's, so the mean stays within what is asked on every text.
-    Heads that look single tokens up may be given as many reads as there are keys: they are
-    exact, and the others pay.
+    Heads that are given most of the keys read all of them, and the others pay: what such a head
+    looks up can lie in any splat, however much of the text it reads.
     """
     if not field.own_curves or mean_reads >= tokens:
         return torch.stack([s.reads for s in spend(field, mean_reads, tokens, "per_head")])
@@ -117,8 +120,11 @@ def spend_alone(field: ModelField, mean_reads: float, tokens: int) -> Int[Tensor
     stretch = tokens / curves.tokens
     grid = torch.nn.functional.pad(curves.reads, (0, 1), value=curves.tokens)
     error = torch.nn.functional.pad(curves.error, (0, 1))
-    reads = _allocate(grid.expand(error.shape), error, mean_reads / stretch)
-    return _whole(reads * stretch)
+    reads = _allocate(grid.expand(error.shape), error, mean_reads / stretch) * stretch
+    all_keys = reads >= MOST * tokens
+    left = mean_reads * reads.numel() - tokens * int(all_keys.sum())
+    reads = reads * (left / reads[~all_keys].sum()).clamp_max(1)
+    return _whole(reads).masked_fill(all_keys, tokens)
 
 
 def oracle_spend(field: ModelField, mean_reads: float, tokens: int) -> Int[Tensor, "L H"]:

@@ -1,4 +1,4 @@
-"""Texts that must be looked up in: random strings hidden in a text and asked for at its end."""
+"""Texts that must be looked up in: random strings hidden in noise and asked for at its end."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ STRING = 12
 ASKED = 240
 """Tokens at the end of a text that repeat strings, no more than a quarter of it."""
 
+NOISE = 32
+"""Tokens of the text, from its middle on, that are repeated over and over between the strings."""
 
-def with_lookups(tokens: Tokens, generator: torch.Generator) -> Tokens:
-    """As long a text, with strings of its own tokens planted and repeated in another order.
 
-    Prose seldom makes a model look a single token up; what reads buy there says nothing of the
-    queries that do.
+def lookups(tokens: Tokens, generator: torch.Generator) -> Tokens:
+    """As long a text of the given one's tokens: strings in noise, repeated in another order.
+
+    Prose seldom makes a model look a single token up, and what reads buy there says nothing of
+    the queries that do. In noise all else is alike, so that splats hold many keys.
     """
     count = len(tokens)
     strings = min(ASKED, count // 4) // STRING
@@ -27,11 +30,12 @@ def with_lookups(tokens: Tokens, generator: torch.Generator) -> Tokens:
         return tokens
     drawn = torch.randint(count, (strings, STRING), generator=generator).tolist()
     order = torch.randperm(strings, generator=generator).tolist()
-    prose = count - 2 * strings * STRING
+    filler = count - 2 * strings * STRING
     place: list[int] = []
     for number, string in enumerate(drawn):
-        begin, end = number * prose // strings, (number + 1) * prose // strings
-        place += [*range(begin, end), *string]
+        begin, end = number * filler // strings, (number + 1) * filler // strings
+        place += [(count // 2 + at % NOISE) % count for at in range(begin, end)]
+        place += string
     for number in order:
         place += drawn[number]
 

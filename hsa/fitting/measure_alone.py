@@ -13,7 +13,7 @@ from hsa.attention.spending import sensible_everything
 from hsa.field.curves import OwnCurves
 from hsa.field.model_field import ModelField
 from hsa.fitting.calibrate import calibration_lengths
-from hsa.fitting.lookups import with_lookups
+from hsa.fitting.lookups import lookups
 from hsa.fitting.settings import Progress, Text
 from hsa.fitting.windows import first_tokens
 from hsa.models.capture import capture
@@ -31,7 +31,7 @@ def measure_alone(
 ) -> tuple[OwnCurves, ...]:
     """Curves at every calibration length up to `longest`; splats and weights stay as they are.
 
-    A causal model also looks random strings up in the first text.
+    A causal model also looks random strings of the first text up in noise.
     """
     lengths = calibration_lengths(min(longest, loaded.max_tokens), loaded.causal)
     return tuple(_at_length(loaded, field, texts, length, report) for length in lengths)
@@ -45,7 +45,7 @@ def _at_length(
     grid = sorted({max(1, round(share * length)) for share in SHARES_READ})
     read = [first_tokens(loaded.tokenize(text.content), length) for text in texts]
     if loaded.causal:
-        read.append(with_lookups(read[0], torch.Generator().manual_seed(field.seed)))
+        read.append(lookups(read[0], torch.Generator().manual_seed(field.seed)))
     errors = torch.zeros(len(read), loaded.layers, loaded.query_heads, len(grid))
     for number, tokens in enumerate(read):
 

@@ -11,7 +11,7 @@ from hsa.attention.own_calibration import own_curves
 from hsa.attention.spending import spend_alone
 from hsa.field.curves import OwnCurves
 from hsa.field.shipped import shipped_field
-from hsa.fitting.lookups import ASKED, STRING, with_lookups
+from hsa.fitting.lookups import ASKED, NOISE, STRING, lookups
 from hsa.fitting.measure_alone import measure_alone
 from hsa.fitting.settings import Text
 from hsa.fitting.windows import first_tokens
@@ -53,7 +53,7 @@ def test_texts_count_alike() -> None:
 @pytest.mark.parametrize("count", [47, 48, 200, 1000, 1003])
 def test_strings_are_planted_and_asked_for_at_the_end(smollm2, story, count: int) -> None:
     tokens = first_tokens(smollm2.tokenize(story), count)
-    found = with_lookups(tokens, torch.Generator().manual_seed(0))
+    found = lookups(tokens, torch.Generator().manual_seed(0))
     strings = min(ASKED, count // 4) // STRING
     assert len(found) == count and set(found.ids) <= set(tokens.ids)
     if not strings:
@@ -68,8 +68,10 @@ def test_strings_are_planted_and_asked_for_at_the_end(smollm2, story, count: int
     assert min(places) > 0, "every string stands in the text before"
     assert strings == 1 or places != sorted(places) or strings == 2
     assert found.strings[-1] == tokens.strings[tokens.ids.index(found.ids[-1])]
-    other = with_lookups(tokens, torch.Generator().manual_seed(1))
-    assert other.ids != found.ids
+    filler = count - 2 * strings * STRING
+    noise = [tokens.ids[(count // 2 + at) % count] for at in range(NOISE)]
+    assert list(found.ids[: filler // strings])[:NOISE] == noise[: filler // strings]
+    assert lookups(tokens, torch.Generator().manual_seed(1)).ids != found.ids
 
 
 def test_a_model_is_measured_at_every_length(minilm, story: str) -> None:
