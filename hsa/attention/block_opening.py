@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hsa.attention.block_plan import BlockPlan
 from hsa.attention.block_sums import SplatTable
+from hsa.attention.tails import bounded
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import PHRASE, SECTION
 
@@ -193,7 +194,7 @@ def _expected_error(
     ).view(many, groups, heads, scored, -1)
     spread = spread.view(log_mass.shape)
     temper = field.per_splat(0.5 * LOG2_E * field.temper).unsqueeze(2)
-    log_mass = log_mass.addcmul_(temper, spread)
+    log_mass = log_mass.addcmul_(temper, bounded(spread))
     # A coarse splat's mass with τ = 1 can stand 2^130 above the row's own; 2^90 says enough.
     mass = log_mass.sub_(LOG2_E * log_near.unsqueeze(-1)).clamp_max_(90.0).exp2_()
     phrase = (field.level == PHRASE).to(mass.dtype)[None, :, None, :, None]

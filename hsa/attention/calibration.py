@@ -16,7 +16,7 @@ from hsa.attention.baselines import oracle_outputs
 from hsa.attention.near import NearKeys
 from hsa.attention.opening import Openings
 from hsa.attention.reference import answer, choose_cut, openings
-from hsa.attention.tilt import saturated
+from hsa.attention.tails import bounded, saturated
 from hsa.attention.views import BlockView, block_views, into_layer
 from hsa.field.curves import ErrorCurves
 from hsa.field.layer_field import LayerField
@@ -110,7 +110,7 @@ class _LevelSums:
         for at in range(3):
             chosen = opening.closed & (level == at)
             for temper in TEMPERS:
-                log_mass = view.gaussian + 0.5 * temper * view.spread - reference
+                log_mass = view.gaussian + 0.5 * temper * bounded(view.spread) - reference
                 # A mass e^20 above the row's own total is wrong at any tilt: keep it finite.
                 mass = log_mass.clamp_max(20).exp() * chosen
                 masses.append(mass.sum(-1))

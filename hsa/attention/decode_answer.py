@@ -37,13 +37,13 @@ class Shared:
     the frame. `reads` are those of one query, its share of choosing included.
 
     Attributes:
-        bias: of a token 0, of a closed splat log n; -∞ where there is none.
-        variance, weight: s² and ½τ of the closed splats.
+        bias: of a token 0, of a closed splat log n + ½τ/c; -∞ where there is none.
+        variance, weight: c·s² and ½τ/c of the closed splats (`ClosedSplats`).
     """
 
     k: Float[Tensor, "G K+M D"]
     v: Float[Tensor, "G K+M V"]
-    bias: Float[Tensor, "G 1 K+M"]
+    bias: Float[Tensor, "G R K+M"]
     variance: Float[Tensor, "G M D"]
     weight: Float[Tensor, "G R 1 M"]
     reads: Float[Tensor, " G"]
@@ -52,11 +52,14 @@ class Shared:
         self, rows: Float[Tensor, "G Rn D"], y: Float[Tensor, "G R n D"]
     ) -> Float[Tensor, "G Rn K+M"]:
         """Logits of tokens, log masses of closed splats."""
-        found = torch.baddbmm(self.bias, rows, self.k.mT)
+        many = y.shape[2]
+        bias = self.bias if many == 1 else self.bias.repeat_interleave(many, 1)
+        found = torch.baddbmm(bias, rows, self.k.mT)
         flat = y.flatten(1, 2)
-        spread = torch.bmm(flat * flat, self.variance.mT).view(*y.shape[:3], -1)
-        splats = found[..., -spread.shape[-1] :].view(spread.shape)
-        splats.addcmul_(self.weight, spread)
+        wide = torch.baddbmm(flat.new_ones(1), flat * flat, self.variance.mT)
+        narrow = wide.reciprocal_().view(*y.shape[:3], -1)
+        splats = found[..., -narrow.shape[-1] :].view(narrow.shape)
+        splats.addcmul_(self.weight, narrow, value=-1)
         return found
 
 

@@ -27,6 +27,7 @@ from hsa.attention.blocks import into_blocks
 from hsa.attention.closed_splats import closed_splats
 from hsa.attention.decode_answer import Near, Shared, answer_alone, answer_together, tokens_of_each
 from hsa.attention.decode_tilt import CrossSums, Tilts, grown, no_cross_sums, tilts
+from hsa.attention.masks import only
 from hsa.attention.one_thread import one_thread
 from hsa.attention.own_opening import open_alone
 from hsa.errors import InputError
@@ -228,10 +229,12 @@ def _open(state: Decoding, k: Tensor, v: Tensor) -> Decoding:
         return torch.cat([tokens.float(), splats], dim=1)
 
     there = torch.nn.functional.pad(opening.token_there[0], (SINKS, 0), value=True)
-    bias = torch.zeros(there.shape, device=k.device).masked_fill_(~there, -torch.inf)
+    heads = q.shape[1]
+    bias = only(there).unsqueeze(1).expand(-1, heads, -1)
+    limit = closed.log_count[0].unsqueeze(1) + closed.weight[0]
     shared = Shared(
         read(k, closed.mean[0] @ state.inverse), read(v, closed.value[0]),
-        torch.cat([bias, closed.log_count[0]], -1).unsqueeze(1), closed.variance[0],
+        torch.cat([bias, limit], -1), closed.variance[0],
         closed.weight[0].unsqueeze(2), opening.reads()[0] + choosing_reads(table, plan)[0],
     )  # fmt: skip
     return replace(state, shared=shared)

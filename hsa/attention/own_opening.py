@@ -25,7 +25,7 @@ from hsa.attention.block_opening import (
 from hsa.attention.block_sums import SplatTable
 from hsa.attention.blocks import Blocks
 from hsa.attention.masks import only
-from hsa.attention.tilt import lean
+from hsa.attention.tails import bounded, lean
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import SECTION
 
@@ -74,7 +74,7 @@ def open_alone(
     spread = ((rows * rows) @ table.variance.mT).unflatten(2, heads)
     middle = (rows @ table.mean.mT).unflatten(2, heads)
     log_mass = middle + table.count.log()[:, :, None, None]
-    log_mass = log_mass.addcmul(field.per_splat(0.5 * field.temper).unsqueeze(2), spread)
+    log_mass = log_mass.addcmul(field.per_splat(0.5 * field.temper).unsqueeze(2), bounded(spread))
     wrong = table.value_spread.clamp_min(1e-30).log()[:, :, None, None]
     log_error = spread.clamp_min(1e-30).log_().mul_(0.5).add_(log_mass).add_(wrong)
     count = table.count[:, :, None, None].expand(log_error.shape)

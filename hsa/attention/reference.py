@@ -14,7 +14,7 @@ from hsa.attention.near import NearKeys
 from hsa.attention.opening import Opening, Openings, StopRule, open_splats
 from hsa.attention.result import BlockCut, HSAResult
 from hsa.attention.spending import Spending
-from hsa.attention.tilt import saturated
+from hsa.attention.tails import bounded, saturated
 from hsa.attention.views import BlockView, block_views, into_layer, phrase_log_mass
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import PHRASE
@@ -34,7 +34,7 @@ def openings(
     if limits is not None:
         stop = StopRule(
             log_error=view.log_error(None),
-            log_mass=view.gaussian + 0.5 * view.spread,
+            log_mass=view.gaussian + 0.5 * bounded(view.spread),
             log_read=phrase_log_mass(view),
             log_near=view.logits.masked_fill(~view.near, -torch.inf).logsumexp(-1),
             limits=limits.repeat_interleave(rows, dim=-1),

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hsa.activations import Activations
 from hsa.attention.near import NearKeys, QueryBlock
+from hsa.attention.tails import bounded
 from hsa.errors import InputError
 from hsa.field.frame import into_frame
 from hsa.field.layer_field import LayerField
@@ -94,12 +95,13 @@ class BlockView:
         return per_node.repeat_interleave(self.block.queries.numel(), dim=1)
 
     def log_mass(self, temper: Float[Tensor, "G R 3"]) -> Float[Tensor, "G B C"]:
-        """Log m_s(y) = log n + y·x̄ + ½ τ u."""
-        return self.gaussian + 0.5 * self.per_row(temper) * self.spread
+        """Log m_s(y) = log n + y·x̄ + ½ τ u / (1 + c·u)."""
+        return self.gaussian + 0.5 * self.per_row(temper) * bounded(self.spread)
 
     def log_error(self, temper: Float[Tensor, "G R 3"] | None) -> Float[Tensor, "G B C"]:
         """Log m_s + ½ log u + ½ log tr Var(v): what closing a splat may cost (None: τ = 1)."""
-        mass = self.gaussian + 0.5 * self.spread if temper is None else self.log_mass(temper)
+        whole = self.gaussian + 0.5 * bounded(self.spread)
+        mass = whole if temper is None else self.log_mass(temper)
         variance = self.moments.value_variance.clamp_min(1e-30).log().unsqueeze(1)
         return mass + 0.5 * (self.spread.clamp_min(1e-30).log() + variance)
 

@@ -1,4 +1,4 @@
-"""`python -m hsa calibrate`: a field's reads inside the model, measured anew on texts."""
+"""`python -m hsa calibrate`: a field's weights and reads, measured anew on texts."""
 
 from __future__ import annotations
 
@@ -15,36 +15,39 @@ if TYPE_CHECKING:
 
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
-    parser = subparsers.add_parser(
-        "calibrate", help="measure anew what reads buy inside the model; the splats stay"
-    )
+    parser = subparsers.add_parser("calibrate", help="calibrate a field anew; its splats stay")
     parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
     parser.add_argument("--field", type=Path, help="the shipped one if left out")
     parser.add_argument("--texts", nargs="+", type=Path, required=True, metavar="DIR_OR_FILE")
+    parser.add_argument(
+        "--held", nargs="+", type=Path, metavar="DIR_OR_FILE",
+        help="texts that choose between the ways of spending reads",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="file ending in .safetensors")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, save, and say what the reads of each head come to."""
-    from hsa.commands.fit import check_out, read_texts
+    from hsa.commands.fit import check_out, read_texts, say_spending
     from hsa.commands.perplexity import field_of
     from hsa.field.checkpoint import save_field
-    from hsa.fitting.measure_alone import measure_alone
+    from hsa.fitting.calibrated import calibrated
     from hsa.fitting.settings import FitSettings
     from hsa.inference.plan import run_plan
     from hsa.models.loading import load
 
     check_out(args.out)
     texts = read_texts(args.texts)
+    held = read_texts(args.held) if args.held else texts
     loaded = load(args.model)
     field = field_of(args, loaded)
-    curves = measure_alone(
-        loaded, field, texts, FitSettings().calibration_tokens,
+    field, _ = calibrated(
+        loaded, field, field.heads, texts, held, FitSettings(),
         lambda sentence, _: print(sentence, file=sys.stderr, flush=True),
     )  # fmt: skip
-    field = field.calibrated(own_curves=curves)
     size = save_field(field, args.out)
     print(f"{args.out}: {size / 1e6:.2f} MB")
+    say_spending(field)
     for tokens in (512, 2048, 4096):
         if tokens <= loaded.max_tokens:
             print(_choice(run_plan(field, tokens, causal=loaded.causal), tokens))

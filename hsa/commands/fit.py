@@ -12,6 +12,7 @@ from hsa.errors import InputError
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from hsa.field.model_field import ModelField
     from hsa.fitting.settings import Text
 
 
@@ -74,16 +75,21 @@ def run(args: argparse.Namespace) -> int:
     size = save_field(field, args.out)
     out = sys.stdout.write
     out(f"{args.out}: {size / 1e6:.2f} MB, positions below {field.positions}\n")
-    out("Mean relative output error over heads, on the held texts:\n")
-    for way, error, reads in field.spending_errors:
-        chosen = "  <- kept" if way == field.spending else ""
-        out(f"  reads {way:<10} {error:.4f} at {reads:.1f} reads per query{chosen}\n")
+    say_spending(field)
     stored = {way: error for way, error, _ in field.spending_errors}["per_head"]
     out(
         f"Rounding: {stored:.5f} as stored, {fitted.unrounded_error:.5f} in full precision "
         "(reads per head)\n"
     )
     return 0
+
+
+def say_spending(field: ModelField) -> None:
+    """Print what each way of spending reads leaves."""
+    print("Mean relative output error over heads, on the held texts:")
+    for way, error, reads in field.spending_errors:
+        chosen = "  <- kept" if way == field.spending else ""
+        print(f"  reads {way:<10} {error:.4f} at {reads:.1f} reads per query{chosen}")
 
 
 def check_out(out: Path) -> None:

@@ -13,8 +13,7 @@ from hsa.field.model_field import ModelField, Source
 from hsa.field.seeding import seed_field
 from hsa.field.splat_field import SplatField
 from hsa.field.statistics import KeyReservoir
-from hsa.fitting.calibrate import calibrate, calibration_lengths, held_errors, probes
-from hsa.fitting.measure_alone import measure_alone
+from hsa.fitting.calibrated import calibrated
 from hsa.fitting.settings import FitSettings, Progress, Text
 from hsa.fitting.windows import windows
 from hsa.models.capture import capture
@@ -53,34 +52,22 @@ def fit(
     reservoirs, fitted_on = _read(loaded, texts, settings, generator, report)
     seeded = _seed(reservoirs, settings, generator, report)
     heads = tuple(tuple(as_stored(head) for head in layer) for layer in seeded)
-    lengths = calibration_lengths(
-        min(settings.calibration_tokens, loaded.max_tokens), loaded.causal
-    )
-    temper, tilt, curves, calibrated_on = calibrate(
-        loaded, heads, calibration, lengths, settings, report
-    )
+    blank = torch.zeros(loaded.layers, loaded.query_heads, 3)
     field = ModelField(
         model=loaded.name,
         fingerprint=loaded.fingerprint,
         positions=min(settings.positions, loaded.max_tokens),
         heads=heads,
-        temper=temper,
-        tilt=tilt,
-        curves=curves,
+        temper=blank,
+        tilt=blank,
+        curves=(),
         spending="per_head",
         spending_errors=(),
         fitted_on=fitted_on,
-        calibrated_on=calibrated_on,
+        calibrated_on=(),
         seed=settings.seed,
     )
-    report("Comparing the ways of spending reads on held texts", 0.9)
-    errors, unrounded = held_errors(
-        loaded, field, seeded, probes(loaded, held or calibration, lengths[-1], settings.queries)
-    )
-    best = min(errors, key=lambda row: row[1])[0]
-    alone = measure_alone(loaded, field, calibration, lengths[-1], report)
-    field = field.calibrated(spending=best, spending_errors=errors, own_curves=alone)
-    return FitReport(field, unrounded)
+    return FitReport(*calibrated(loaded, field, seeded, calibration, held, settings, report))
 
 
 def _read(

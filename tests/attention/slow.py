@@ -150,7 +150,7 @@ class SlowHead:
 
         def log_mass(row: int, temper: float) -> float:
             mass = math.log(len(known[row]["keys"])) + float(y @ known[row]["mean"])
-            return mass + 0.5 * temper * spread(row)
+            return mass + 0.5 * temper * spread(row) / (1 + 0.01 * spread(row))
 
         def log_error(row: int, temper: float) -> float:
             mess = max(spread(row), 1e-30), max(known[row]["value_variance"], 1e-30)

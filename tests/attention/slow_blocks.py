@@ -133,7 +133,7 @@ class SlowBlocks:
     def log_mass(self, head: int, query: int, row: int, splat: Held) -> Tensor:
         temper = self.temper[head, self.level[head // self.heads][row]]
         spread = self.spread(head, query, splat)
-        exponent = self.y[head, query] @ splat.mean + 0.5 * temper * spread
+        exponent = self.y[head, query] @ splat.mean + 0.5 * temper * spread / (1 + 0.01 * spread)
         return math.log(len(splat.keys)) + exponent
 
     def leaning(self, head: int, query: int, row: int, splat: Held) -> Tensor:
