@@ -1,10 +1,10 @@
 """Blocked HSA: queries of a block share what they open; linear in T (design §6, `block`).
 
-The meaning is the reference's at the same cut without the tilt. Blocks are cut at multiples
-of B; block b reads the sinks and the keys from (b-1)·B on as tokens, and of the far keys
-before them what queries of block b-1 chose, or, in heads that look up single tokens, what each
-query chooses itself. Nothing later is looked at, so an output depends on nothing that comes
-after it, to the last bit.
+The meaning is the reference's at the same cut, without the tilt where a block shares it. Blocks
+are cut at multiples of B; block b reads the sinks and the keys from (b-1)·B on as tokens, and of
+the far keys before them what queries of block b-1 chose, or, in heads whose queries open for
+themselves, what each query chooses. Nothing later is looked at, so an output depends on nothing
+that comes after it, to the last bit.
 
 A text that is read both ways has no such order: its blocks read the block after them as well,
 know the far keys on both sides, and choose for themselves.
