@@ -48,9 +48,8 @@ def run(args: argparse.Namespace) -> int:
     size = save_field(field, args.out)
     print(f"{args.out}: {size / 1e6:.2f} MB")
     say_spending(field)
-    for tokens in (512, 2048, 4096):
-        if tokens <= loaded.max_tokens:
-            print(_choice(run_plan(field, tokens, causal=loaded.causal), tokens))
+    for tokens in sorted({curves.tokens for curves in field.own_curves} | {field.positions}):
+        print(_choice(run_plan(field, tokens, causal=loaded.causal), tokens))
     return 0
 
 
