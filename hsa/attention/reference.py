@@ -14,7 +14,7 @@ from hsa.attention.near import NearKeys
 from hsa.attention.opening import Opening, Openings, StopRule, open_splats
 from hsa.attention.result import BlockCut, HSAResult
 from hsa.attention.spending import Spending
-from hsa.attention.tails import bounded, saturated
+from hsa.attention.tails import saturated
 from hsa.attention.views import BlockView, block_views, into_layer, phrase_log_mass
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import PHRASE
@@ -22,6 +22,14 @@ from hsa.field.tree import PromptTree
 
 NEGATIVE_MASS_LIMIT = 0.02
 """Beyond this share of negative mass a row's tilt is switched off (design §5)."""
+
+SUSPECTED = 0.5
+"""The least temper with which a splat is considered for opening.
+
+Some levels answer best with a temper of 0, as if all keys lay at the mean. Believed here, such a
+splat of 907 keys stayed closed with a mass of e^-17 where one key held nearly all of the row
+(layer 7, head 7 of SmolLM2).
+"""
 
 
 def openings(
@@ -33,13 +41,13 @@ def openings(
     stop = None
     if limits is not None:
         stop = StopRule(
-            log_error=view.log_error(None),
-            log_mass=view.gaussian + 0.5 * bounded(view.spread),
+            log_error=view.log_error(1.0),
+            log_mass=view.gaussian + 0.5 * view.spread,
             log_read=phrase_log_mass(view),
             log_near=view.logits.masked_fill(~view.near, -torch.inf).logsumexp(-1),
             limits=limits.repeat_interleave(rows, dim=-1),
         )
-    priority = view.log_error(view.layer.field.temper) - reading
+    priority = view.log_error(view.layer.field.temper.clamp_min(SUSPECTED)) - reading
     return open_splats(view.opening, priority, budget, stop)
 
 

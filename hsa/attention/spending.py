@@ -20,7 +20,11 @@ Curves = TypeVar("Curves", ErrorCurves, OwnCurves)
 
 WAYS = ("uniform", "per_head", "per_query")
 GUARD = 3.0
-"""With reads per query, no query reads more than this many times its head's share."""
+"""With reads per query, none reads more than so many times its head's share or the mean asked for.
+
+A cap by a small share alone stopped queries that knew of a large error: layer 18, head 7 of SmolLM2
+erred by 258 % on 28 tokens.
+"""
 
 MOST = 0.5
 """A head inside the model that is given this share of all keys reads all of them."""
@@ -103,7 +107,7 @@ def spend(
     # Past the end of a curve the error allowed falls on as the square of the reads wished for.
     beyond = (curves.stop_reads.amax(-1) / reads).clamp_max(1).square()
     stop = stop * beyond
-    most = _whole(GUARD * reads * stretch)
+    most = _whole(GUARD * (reads * stretch).clamp_min(mean_reads))
     return tuple(Spending(r, s) for r, s in zip(most, stop * curves.scale, strict=True))
 
 

@@ -98,12 +98,16 @@ class BlockView:
         """Log m_s(y) = log n + y·x̄ + ½ τ u / (1 + c·u)."""
         return self.gaussian + 0.5 * self.per_row(temper) * bounded(self.spread)
 
-    def log_error(self, temper: Float[Tensor, "G R 3"] | None) -> Float[Tensor, "G B C"]:
-        """Log m_s + ½ log u + ½ log tr Var(v): what closing a splat may cost (None: τ = 1)."""
-        whole = self.gaussian + 0.5 * bounded(self.spread)
-        mass = whole if temper is None else self.log_mass(temper)
+    def log_error(self, temper: Float[Tensor, "G R 3"] | float) -> Float[Tensor, "G B C"]:
+        """Log n + y·x̄ + ½ τ u + ½ log u + ½ log tr Var(v): what closing a splat may cost.
+
+        Nothing is bounded here: one key far out in a wide splat may hold all that a Gaussian
+        promises, and only opening it tells.
+        """
+        share = self.per_row(temper) if isinstance(temper, Tensor) else temper
         variance = self.moments.value_variance.clamp_min(1e-30).log().unsqueeze(1)
-        return mass + 0.5 * (self.spread.clamp_min(1e-30).log() + variance)
+        scatter = 0.5 * (self.spread.clamp_min(1e-30).log() + variance)
+        return self.gaussian + 0.5 * share * self.spread + scatter
 
 
 def block_views(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> Iterator[BlockView]:

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = load(args.model)
     field = field_of(args, loaded)
     field, _ = calibrated(
-        loaded, field, field.heads, texts, held, FitSettings(),
+        loaded, field, None, texts, held, FitSettings(),
         lambda sentence, _: print(sentence, file=sys.stderr, flush=True),
     )  # fmt: skip
     size = save_field(field, args.out)

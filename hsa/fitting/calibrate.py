@@ -122,11 +122,11 @@ def join_layers(curves: Sequence[ErrorCurves]) -> ErrorCurves:
 def held_errors(
     loaded: LoadedModel,
     field: ModelField,
-    unrounded: Sequence[Sequence[SplatField]],
+    unrounded: Sequence[Sequence[SplatField]] | None,
     found: Sequence[Probe],
 ) -> tuple[tuple[tuple[str, float, float], ...], float]:
     """(way, mean relative error over heads, mean reads) of each way of spending; and the error
-    of the first way that differs by head with unrounded splats.
+    of the first way that differs by head with unrounded splats, if there are such.
     """
     errors = dict.fromkeys(WAYS, 0.0)
     reads = dict.fromkeys(WAYS, 0.0)
@@ -142,7 +142,10 @@ def held_errors(
                 result = attend(activations, layer, plans[way][number], queries)
                 errors[way] += share * float(relative_error(result.output, wanted).mean())
                 reads[way] += share * result.mean_reads
+            if unrounded is None:
+                continue
             precise = stack(unrounded[number], layer.temper, layer.tilt)
             result = attend(activations, precise, plans["per_head"][number], queries)
             exactly += share * float(relative_error(result.output, wanted).mean())
-    return tuple((way, errors[way], reads[way]) for way in WAYS), exactly
+    rows = tuple((way, errors[way], reads[way]) for way in WAYS)
+    return rows, errors["per_head"] if unrounded is None else exactly

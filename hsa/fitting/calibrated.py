@@ -15,7 +15,7 @@ from hsa.models.loaded import LoadedModel
 def calibrated(
     loaded: LoadedModel,
     field: ModelField,
-    unrounded: Sequence[Sequence[SplatField]],
+    unrounded: Sequence[Sequence[SplatField]] | None,
     calibration: Sequence[Text],
     held: Sequence[Text],
     settings: FitSettings,
@@ -24,7 +24,7 @@ def calibrated(
     """The same splats with all that texts say of them.
 
     Args:
-        unrounded: the splats in full precision, where there are such.
+        unrounded: the splats in full precision, if these were rounded just now.
         calibration: tempers, tilts and error curves come from these.
         held: neither fitted nor calibrated on; they choose between the ways of spending.
 

@@ -148,13 +148,13 @@ class SlowHead:
         def spread(row: int) -> float:
             return float((y**2 * known[row]["variance"]).sum())
 
-        def log_mass(row: int, temper: float) -> float:
+        def log_mass(row: int, temper: float, tail: float = 0.01) -> float:
             mass = math.log(len(known[row]["keys"])) + float(y @ known[row]["mean"])
-            return mass + 0.5 * temper * spread(row) / (1 + 0.01 * spread(row))
+            return mass + 0.5 * temper * spread(row) / (1 + tail * spread(row))
 
         def log_error(row: int, temper: float) -> float:
             mess = max(spread(row), 1e-30), max(known[row]["value_variance"], 1e-30)
-            return log_mass(row, temper) + 0.5 * math.log(mess[0]) + 0.5 * math.log(mess[1])
+            return log_mass(row, temper, 0) + 0.5 * math.log(mess[0]) + 0.5 * math.log(mess[1])
 
         def cost(row: int) -> int:
             return len(known[row]["keys"]) if self.level[row] == 2 else len(children[row])
@@ -168,13 +168,13 @@ class SlowHead:
         while True:
             if stop_error is not None:
                 total = sum(math.exp(logit[j]) for j in exact_keys)
-                total += sum(math.exp(log_mass(row, 1.0)) for row in closed)
+                total += sum(math.exp(log_mass(row, 1.0, 0)) for row in closed)
                 error = math.sqrt(sum(math.exp(log_error(row, 1.0)) ** 2 for row in closed))
                 closest = min(closest, abs(error / total / max(stop_error, 1e-9) - 1))
                 if error / total <= stop_error:
                     break
             ranked = sorted(
-                (-log_error(row, self.temper[self.level[row]]) + math.log(cost(row)), row)
+                (-log_error(row, max(self.temper[self.level[row]], 0.5)) + math.log(cost(row)), row)
                 for row in closed
                 if len(known[row]["keys"]) > 1 and cost(row) <= left
             )
