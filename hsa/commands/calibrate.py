@@ -58,10 +58,14 @@ def _choice(plan: RunPlan, tokens: int) -> str:
     if plan.blocks is None:
         return f"{tokens} tokens: every head reads all of them"
     far, heads = plan.blocks.splats + plan.blocks.tokens, plan.beta.numel()
-    own = [reads for row in plan.own for reads in row]
-    exact = [] if plan.exact is None else plan.exact.nonzero().tolist()
-    names = ", ".join(f"{layer}.{head}" for layer, head in exact) or "none"
-    others = [reads for reads in own if reads > 1] or own
+    exact = set() if plan.exact is None else {tuple(at) for at in plan.exact.nonzero().tolist()}
+    names = ", ".join(f"{layer}.{head}" for layer, head in sorted(exact)) or "none"
+    others = [
+        reads
+        for layer, row in enumerate(plan.own)
+        for head, reads in enumerate(row)
+        if (layer, head) not in exact
+    ]
     return (
         f"{tokens} tokens, {far} far reads on average: exact heads (layer.head) {names}, "
         f"at {len(exact) * tokens / heads:.0f} of these reads; the others {min(others)} to "
