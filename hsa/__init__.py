@@ -14,8 +14,11 @@ it, and a text continued while every query reads a part of the keys:
     ...     text = written.text
     >>> text
     ' the sea.'
-    >>> program.ledger.share_read < 1, program.ledger.fallbacks
-    (True, 0)
+    >>> program.ledger.share_read < 1, program.ledger.fallbacks < 5
+    (True, True)
+
+A head that errs beyond a bound on the few queries that are checked is answered by standard
+attention for that call: logged, and counted in the ledger.
 
 transformers' own `generate`, beams and all, with a cache that carries what HSA remembers:
 

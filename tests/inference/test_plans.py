@@ -45,7 +45,7 @@ def test_a_plan_stays_within_the_reads_asked_for(smollm2) -> None:
 
 
 @pytest.mark.parametrize("opening", ["query", "mixed"])
-@pytest.mark.parametrize("tokens", [2048, 4096])
+@pytest.mark.parametrize("tokens", [2048, 4096, 8192])
 def test_heads_that_calibration_gives_every_key_stay_exact(smollm2, tokens, opening) -> None:
     field = shipped_field("smollm2", smollm2.fingerprint)
     reads = sensible_everything(tokens)
