@@ -10,6 +10,8 @@ PORT ?= 8501
 PIP_ARGS ?=
 # Passed on to pytest, for example -k capture.
 PYTEST_ARGS ?=
+# Tests run in so many processes, a file in one of them, and share the cores.
+PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
@@ -25,7 +27,8 @@ app: models
 	$(BIN)/python -m streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
 
 test: environment-dev chromium models
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=$$($(BIN)/python -c 'import os; print(max(1, os.cpu_count() // $(PROCESSES)))') \
+	  $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: environment-dev
 	$(BIN)/python -m ruff check .

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hsa.commands.fit import read_texts
+from hsa.commands.model import add_model, field_of, loaded_model
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SIZES = ("block", "splats", "tokens_read", "scored", "chunk")
 
 def add_layer_arguments(parser: argparse.ArgumentParser, tokens: str) -> None:
     """What to measure on, and the sizes of the plan; `tokens` are the lengths by default."""
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser)
     parser.add_argument(
         "--tokens", default=tokens, metavar="N,N,…", help=f"text lengths ({tokens})"
     )
@@ -149,10 +150,9 @@ class BenchLayer:
 def bench_layer(args: argparse.Namespace, lengths: Sequence[int]) -> BenchLayer:
     """Everything that may be refused, before the minutes of measuring."""
     from hsa.evaluation.long_keys import joined_tokens
-    from hsa.models.loading import load
 
     texts, fit_texts = read_texts(args.text), read_texts(args.fit_text)
-    loaded = load(args.model)
+    loaded = loaded_model(args)
     layer = loaded.layers // 2 if args.layer is None else args.layer
     longest = max(lengths)
     _refuse(args, loaded, layer, longest)
@@ -190,14 +190,7 @@ def _refuse_seen(texts: Sequence[Text], fit_texts: Sequence[Text]) -> None:
 def _known_field(
     args: argparse.Namespace, loaded: LoadedModel, texts: Sequence[Text]
 ) -> ModelField:
-    from hsa.field.checkpoint import load_field
-    from hsa.field.shipped import shipped_field
-
-    field = (
-        load_field(args.field, loaded.fingerprint)
-        if args.field
-        else shipped_field(args.model, loaded.fingerprint)
-    )
+    field = field_of(args, loaded)
     made_from = {source.sha256 for source in (*field.fitted_on, *field.calibrated_on)}
     for text in texts:
         if text.source(0).sha256 in made_from:

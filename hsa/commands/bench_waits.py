@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the measurement."""
     parser = subparsers.add_parser("waits", help="what a visitor waits for, in seconds")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser)
     parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text")
-    parser.add_argument("--field", type=Path, help="the shipped one if left out")
+    add_field(parser)
     parser.add_argument("--runs", type=int, default=3, help="counted runs, after one warm-up")
     parser.add_argument("--json", action="store_true")
 
@@ -28,16 +30,9 @@ def run(args: argparse.Namespace) -> int:
 
     from hsa.commands.fit import read_text
     from hsa.evaluation.waits import machine, waits
-    from hsa.field.checkpoint import load_field
-    from hsa.field.shipped import shipped_field
-    from hsa.models.loading import load
 
-    loaded = load(args.model)
-    field = (
-        load_field(args.field, loaded.fingerprint)
-        if args.field
-        else shipped_field(args.model, loaded.fingerprint)
-    )
+    loaded = loaded_model(args)
+    field = field_of(args, loaded)
     found = waits(loaded, field, loaded.tokenize(read_text(args.text)), max(1, args.runs))
     if args.json:
         sys.stdout.write(

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("calibrate", help="calibrate a field anew; its splats stay")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
-    parser.add_argument("--field", type=Path, help="the shipped one if left out")
+    add_model(parser)
+    add_field(parser)
     parser.add_argument("--texts", nargs="+", type=Path, required=True, metavar="DIR_OR_FILE")
     parser.add_argument(
         "--held", nargs="+", type=Path, metavar="DIR_OR_FILE",
@@ -29,17 +31,15 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, save, and say what the reads of each head come to."""
     from hsa.commands.fit import check_out, read_texts, say_spending
-    from hsa.commands.perplexity import field_of
     from hsa.field.checkpoint import save_field
     from hsa.fitting.calibrated import calibrated
     from hsa.fitting.settings import FitSettings
     from hsa.inference.plan import run_plan
-    from hsa.models.loading import load
 
     check_out(args.out)
     texts = read_texts(args.texts)
     held = read_texts(args.held) if args.held else texts
-    loaded = load(args.model)
+    loaded = loaded_model(args)
     field = field_of(args, loaded)
     field, _ = calibrated(
         loaded, field, None, texts, held, FitSettings(),

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Take attention weights apart: a pair, a row, or a head's top pairs; or "
         "--check every explanation against the engine.",
     )
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser)
     text = parser.add_mutually_exclusive_group(required=True)
     text.add_argument("--text", type=Path, metavar="FILE", help="a UTF-8 text")
     text.add_argument("--prompt", metavar="STRING", help="a text typed here")
     parser.add_argument("--tokens", type=int, metavar="N", help="read only the first N tokens")
-    parser.add_argument("--field", type=Path, help="a fitted field; the shipped one if left out")
+    add_field(parser)
     parser.add_argument(
         "--reads", type=int, help="mean reads per query; with --check, of every head"
     )
@@ -62,17 +63,10 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain or check; a failed check exits with 1."""
-    from hsa.field.checkpoint import load_field
-    from hsa.field.shipped import shipped_field
-    from hsa.models.loading import load
-
     _refuse_nonsense(args)
     text = _text(args)
-    loaded = load(args.model)
-    if args.field is None:
-        field = shipped_field(loaded.name, loaded.fingerprint)
-    else:
-        field = load_field(args.field, loaded.fingerprint)
+    loaded = loaded_model(args)
+    field = field_of(args, loaded)
     tokens = loaded.tokenize(text)
     if args.check:
         return _check(args, loaded, field, tokens)

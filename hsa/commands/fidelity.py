@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.fit import read_text
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("fidelity", help="compare HSA with exact attention on a text")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser)
     parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text")
     parser.add_argument("--tokens", type=int, help="4096, or the model's limit")
     parser.add_argument("--layers", default="all", help="all, or numbers with commas between")
     parser.add_argument("--reads", type=float, help="mean reads per query (300 at 4096 tokens)")
     parser.add_argument("--spending", choices=("uniform", "per_head", "per_query"),
                         help="how reads are spent; the field's choice if left out")  # fmt: skip
-    parser.add_argument("--field", type=Path, help="the shipped one if left out")
+    add_field(parser)
     parser.add_argument("--methods", help="some of the methods, commas between; hsa always")
     parser.add_argument("--csv", type=Path, help="write the table per head here")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -43,19 +44,12 @@ def run(args: argparse.Namespace) -> int:
 
     from hsa.attention.spending import sensible_reads
     from hsa.evaluation.fidelity import METHODS, fidelity
-    from hsa.field.checkpoint import load_field
-    from hsa.field.shipped import shipped_field
     from hsa.fitting.windows import first_tokens
     from hsa.models.capture import capture
-    from hsa.models.loading import load
 
     content = read_text(args.text)
-    loaded = load(args.model)
-    field = (
-        load_field(args.field, loaded.fingerprint)
-        if args.field
-        else shipped_field(args.model, loaded.fingerprint)
-    )
+    loaded = loaded_model(args)
+    field = field_of(args, loaded)
     wanted = args.tokens or min(4096, loaded.max_tokens)
     tokens = first_tokens(loaded.tokenize(content), wanted)
     if len(tokens) < min(wanted, loaded.max_tokens):

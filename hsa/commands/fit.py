@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsa.commands.model import add_model, loaded_model
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("fit", help="fit the splat fields of a model on texts")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser)
     parser.add_argument("--texts", nargs="+", type=Path, required=True, metavar="DIR_OR_FILE")
     parser.add_argument(
         "--calibrate", nargs="+", type=Path, metavar="DIR_OR_FILE",
@@ -44,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
     from hsa.field.checkpoint import save_field
     from hsa.fitting.fit import fit
     from hsa.fitting.settings import FitSettings
-    from hsa.models.loading import load
 
     try:
         documents, sections, phrases = (int(part) for part in args.splats.split(","))
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         documents=documents, sections=sections, phrases=phrases,
         tokens_per_text=args.tokens_per_text, seed=args.seed,
     )  # fmt: skip
-    loaded = load(args.model)
+    loaded = loaded_model(args)
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}") as bar:
 
         def show(sentence: str, fraction: float | None) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
 from hsa.commands.opening import add_opening
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("generate", help="continue a text under HSA")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser, device=True)
+    add_field(parser)
     parser.add_argument("--prompt", required=True, help="the text to continue")
     parser.add_argument("--new", type=int, default=40, help="tokens to write at most")
     parser.add_argument("--reads", type=int, help="everything the last query reads")
@@ -29,14 +31,12 @@ def run(args: argparse.Namespace) -> int:
     """Write as it comes, then what it cost on standard error."""
     import torch
 
-    from hsa.field.shipped import shipped_field
     from hsa.inference.hsa_program import HSAProgram
     from hsa.inference.plan import run_plan
     from hsa.inference.write import write
-    from hsa.models.loading import load
 
-    loaded = load(args.model)
-    field = shipped_field(args.model, loaded.fingerprint)
+    loaded = loaded_model(args)
+    field = field_of(args, loaded)
     ids = loaded.tokenize(args.prompt).ids
     plan = run_plan(field, len(ids) + max(args.new, 1), args.reads, args.opening)
     program = HSAProgram(loaded, field, plan.with_beta(args.beta))

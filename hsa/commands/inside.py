@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
 from hsa.commands.opening import add_opening
-from hsa.commands.perplexity import beginning, field_of
+from hsa.commands.perplexity import beginning
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("inside", help="every head's error as the model runs HSA")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser)
     parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text")
     parser.add_argument("--tokens", type=int, default=8192)
     parser.add_argument("--reads", type=int,
                         help="everything the last query reads (666 at 8192)")  # fmt: skip
     add_opening(parser)
-    parser.add_argument("--field", type=Path, help="the shipped one if left out")
+    add_field(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -33,9 +34,8 @@ def run(args: argparse.Namespace) -> int:
     from hsa.attention.spending import sensible_everything
     from hsa.evaluation.inside import inside_errors
     from hsa.inference.plan import run_plan
-    from hsa.models.loading import load
 
-    loaded = load(args.model)
+    loaded = loaded_model(args)
     field = field_of(args, loaded)
     tokens = beginning(args, loaded)
     reads = sensible_everything(len(tokens)) if args.reads is None else args.reads

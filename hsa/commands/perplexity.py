@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.fit import read_text
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
 from hsa.commands.opening import add_opening
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from hsa.field.model_field import ModelField
     from hsa.models.loaded import LoadedModel
     from hsa.tokens import Tokens
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("perplexity", help="loss under HSA beside its controls")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser, device=True)
     parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text")
     parser.add_argument("--tokens", type=int, default=1024, help="tokens of it to read")
     parser.add_argument("--reads", type=int, help="everything the last query reads (410 at 4096)")
     add_opening(parser)
-    parser.add_argument("--field", type=Path, help="the shipped one if left out")
+    add_field(parser)
     parser.add_argument("--json", action="store_true")
 
 
@@ -39,9 +39,8 @@ def run(args: argparse.Namespace) -> int:
     from hsa.attention.spending import sensible_everything
     from hsa.evaluation.language import losses
     from hsa.inference.plan import run_plan
-    from hsa.models.loading import load
 
-    loaded = load(args.model)
+    loaded = loaded_model(args)
     field = field_of(args, loaded)
     tokens = beginning(args, loaded)
     reads = sensible_everything(len(tokens)) if args.reads is None else args.reads
@@ -59,16 +58,6 @@ def run(args: argparse.Namespace) -> int:
             f"same top token {loss.top_match:.1%}  reads {loss.reads:.0f}\n"
         )
     return 0
-
-
-def field_of(args: argparse.Namespace, loaded: LoadedModel) -> ModelField:
-    """The field named by `--field`, or the one that ships for `--model`."""
-    from hsa.field.checkpoint import load_field
-    from hsa.field.shipped import shipped_field
-
-    if args.field:
-        return load_field(args.field, loaded.fingerprint)
-    return shipped_field(args.model, loaded.fingerprint)
 
 
 def beginning(args: argparse.Namespace, loaded: LoadedModel) -> Tokens:

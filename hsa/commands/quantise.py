@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.fit import read_text
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class AddedError:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("quantise", help="store a field in eight bits")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
-    parser.add_argument("--field", type=Path, help="the shipped one if left out")
+    add_model(parser)
+    add_field(parser)
     parser.add_argument("--out", type=Path, required=True, help="file ending in .safetensors")
     parser.add_argument("--text", type=Path, help="measure the added error on this UTF-8 text")
     parser.add_argument("--tokens", type=int, default=TOKENS, help="of the text")
@@ -63,19 +64,14 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the field in eight bits, read it back, and print what changed."""
     from hsa.field.checkpoint import load_field, save_field
-    from hsa.field.shipped import shipped_field, shipped_path
+    from hsa.field.shipped import shipped_path
     from hsa.models.capture import capture
-    from hsa.models.loading import load
 
     source = args.field or shipped_path(args.model)
     _check_out(args.out, source)
     content = read_text(args.text) if args.text else None
-    loaded = load(args.model)
-    field = (
-        load_field(source, loaded.fingerprint)
-        if args.field
-        else shipped_field(args.model, loaded.fingerprint)
-    )
+    loaded = loaded_model(args)
+    field = field_of(args, loaded)
     # All that may be refused comes before the file is written.
     tokens = None if content is None else _unseen_tokens(loaded, field, args, content)
     layers = _layers(args.layers, loaded)

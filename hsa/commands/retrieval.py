@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.fit import read_text
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
 from hsa.commands.opening import add_opening
 from hsa.errors import InputError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("retrieval", help="needles found outside of the window")
-    parser.add_argument("--model", default="smollm2", help="catalogue key, hub id or folder")
+    add_model(parser, device=True)
     parser.add_argument("--tokens", default="2048,4096", help="lengths, commas between")
     parser.add_argument("--needles", type=int, default=100, help="needles at every length")
     parser.add_argument("--per-haystack", type=int, default=10, help="needles in one haystack")
@@ -30,21 +31,19 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--text", type=Path, help="hide them in this text, in place of noise")
     add_opening(parser)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--field", type=Path, help="the shipped one if left out")
+    add_field(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; progress goes to standard error."""
     from hsa.attention.spending import sensible_everything
-    from hsa.commands.perplexity import field_of
     from hsa.evaluation.needles import NOISE, sentences_of
     from hsa.evaluation.retrieval import retrieval
-    from hsa.models.loading import load
 
     lengths = _lengths(args.tokens)
     sentences = NOISE if args.text is None else sentences_of(read_text(args.text))
-    loaded = load(args.model)
+    loaded = loaded_model(args)
     field = field_of(args, loaded)
     results = [
         retrieval(

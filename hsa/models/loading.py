@@ -38,8 +38,10 @@ def load(
     No code that comes with a model is run, and weights are read from safetensors only.
 
     Raises:
-        ModelError: unknown, unreachable, damaged or unsupported; it names what to try.
+        ModelError: unknown, unreachable, damaged or unsupported, or no such device; it names what
+            to try.
     """
+    _check_device(device)
     where = locate(name, progress)
     if progress is not None:
         progress(f"Loading {where.title}", None)
@@ -98,6 +100,18 @@ def load(
         max_tokens=max_tokens,
         fingerprint=print_of_model,
     )
+
+
+def _check_device(device: str | torch.device) -> None:
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ModelError(
+            "Nothing can be computed on this device",
+            got=f"{device}: {str(error).splitlines()[0][:160]}",
+            needed="a device that torch finds on this machine",
+            attempt="cpu",
+        ) from error
 
 
 def _has_output_head(config: PreTrainedConfig) -> bool:

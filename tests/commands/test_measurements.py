@@ -17,7 +17,7 @@ def text(tmp_path: Path, story: str) -> Path:
     return path
 
 
-SMALL = ["retrieval", "--tokens", "240", "--reads", "40", "--needles", "2", "--per-haystack", "1"]
+SMALL = ["retrieval", "--tokens", "160", "--reads", "40", "--needles", "2", "--per-haystack", "1"]
 
 
 @pytest.mark.slow
@@ -27,7 +27,7 @@ def test_retrieval_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     result = json.loads(printed.out)
     assert "haystack 2 of 2, hsa" in printed.err
     (row,) = result["rows"]
-    assert (row["tokens"], row["reads"], row["needles"], row["haystacks"]) == (240, 40, 2, 2)
+    assert (row["tokens"], row["reads"], row["needles"], row["haystacks"]) == (160, 40, 2, 2)
     assert row["nearest_keys"] >= 40
     assert set(row["methods"]) == {"standard", "window", "opened_only", "hsa"}
     for name, method in row["methods"].items():
@@ -38,7 +38,7 @@ def test_retrieval_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_retrieval_prints_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["--tokens", "400", "--reads", "40", "--needles", "1", "--text", str(text)]
+    small = ["--tokens", "240", "--reads", "40", "--needles", "1", "--text", str(text)]
     assert main(["retrieval", *small, "--opening", "block"]) == 0
     said = capsys.readouterr().out
     assert "of what standard finds" in said and "opened_only" in said and "depth" in said
@@ -58,12 +58,12 @@ def test_layers_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.slow
 def test_inside_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["inside", "--text", str(text), "--tokens", "300", "--reads", "60"]
+    small = ["inside", "--text", str(text), "--tokens", "180", "--reads", "45"]
     assert main([*small, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     errors = {name: of["mean"] for name, of in result["methods"].items()}
     assert 0 < errors["hsa"] < 0.5 * errors["opened_only"] < 0.5 * errors["window"]
-    assert result["reads"] <= 60
+    assert result["reads"] <= 45
     assert main([*small, "--opening", "block"]) == 0
     said = capsys.readouterr().out
     assert "270 heads, 0 of them exact" in said and "opened_only" in said

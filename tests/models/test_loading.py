@@ -143,6 +143,13 @@ def test_an_unknown_hub_id(empty_hub: str, monkeypatch: pytest.MonkeyPatch) -> N
         load("nobody/no-such-model")
 
 
+@pytest.mark.parametrize("device", ["meta", "cuda:99", "abacus"])
+def test_a_device_that_is_not_there(device: str, tiny_folders: dict[str, Path]) -> None:
+    with pytest.raises(ModelError, match=device) as refused:
+        load(str(tiny_folders["llama"]), device=device)
+    assert "cpu" in str(refused.value)
+
+
 def test_progress_is_told(tiny_folders: dict[str, Path]) -> None:
     told: list[str] = []
     load(str(tiny_folders["bert"]), progress=lambda sentence, _: told.append(sentence))
