@@ -87,6 +87,7 @@ def test_calibrate_measures_and_saves(
     ("arguments", "said"),
     [
         (["retrieval", "--tokens", "many"], "--tokens was not understood"),
+        (["retrieval", "--device", "abacus"], "abacus"),
         (["retrieval", "--tokens", "9000"], "context"),
         (["retrieval", "--tokens", "400", "--reads", "401"], "reads"),
         (["retrieval", "--tokens", "400", "--needles", "0"], "nothing to find"),
