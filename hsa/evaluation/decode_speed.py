@@ -22,7 +22,7 @@ PLANS = {
     8192: BlockPlan(splats=128, tokens=160, scored=32),
     16384: BlockPlan(splats=128, tokens=640, scored=32),
     32768: BlockPlan(splats=192, tokens=1280, scored=32),
-    65536: BlockPlan(splats=192, tokens=1216, scored=32),
+    65536: BlockPlan(splats=192, tokens=2048, scored=32),
 }
 """The cheapest plans tried whose error on layer 15 of SmolLM2 stays below 0.08, by length. Here a
 choice is made once a block and read 128 times, so more queries choose than in a prefill."""
