@@ -71,7 +71,7 @@ def sensible_reads(tokens: int) -> int:
 def sensible_everything(tokens: int) -> int:
     """Everything read, near keys too, that suits a text of T tokens inside the model.
 
-    A tenth of 4,096 tokens, half of 50. With a power of 0.7 the prompts of `assets` of 46 to 447
+    A tenth of 4,096 tokens, 29 of 50. With a power of 0.7 the prompts of `assets` of 46 to 447
     tokens paid 2 to 13 times the next-token KL; with 0.5 two of four paid less, and more heads
     left their bound.
     """

@@ -25,7 +25,8 @@ PLANS = {
     65536: BlockPlan(splats=192, tokens=2048, scored=32),
 }
 """The cheapest plans tried whose error on layer 15 of SmolLM2 stays below 0.08, by length. Here a
-choice is made once a block and read 128 times, so more queries choose than in a prefill."""
+choice is made once a block and read 128 times, so more queries choose than in a prefill. At 65,536
+1,792 tokens left an error of 0.079, too near the bound."""
 
 
 @dataclass(frozen=True)
