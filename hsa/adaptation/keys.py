@@ -1,0 +1,94 @@
+"""A sample of the keys that arrived, and which splats they lie nearest to (design §8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hsa.field.splat_field import DOCUMENT, PHRASE, SplatField
+
+
+@dataclass(frozen=True)
+class KeySample:
+    """Keys of one key/value head, drawn from all texts so far with the same chance each.
+
+    Attributes:
+        x: in the frame.
+        weight: exact attention that the key drew from the sampled queries of its text.
+        seen: keys that the sample was drawn from.
+    """
+
+    x: Float[Tensor, "K D"]
+    weight: Float[Tensor, " K"]
+    seen: int
+
+    def joined(
+        self, x: Float[Tensor, "T D"], weight: Float[Tensor, " T"], most: int,
+        generator: torch.Generator,
+    ) -> KeySample:  # fmt: skip
+        """With one more text's keys; the cost is that of the text and of the sample."""
+        seen = self.seen + x.shape[0]
+        pool, of_pool = torch.cat([self.x, x]), torch.cat([self.weight, weight])
+        if pool.shape[0] > most:
+            chance = torch.ones(pool.shape[0])
+            chance[: self.x.shape[0]] = self.seen / max(self.x.shape[0], 1)
+            drawn = torch.multinomial(chance, most, generator=generator).sort().values
+            pool, of_pool = pool[drawn], of_pool[drawn]
+        return KeySample(pool, of_pool, seen)
+
+
+def no_keys(dim: int) -> KeySample:
+    """Of no text."""
+    return KeySample(torch.zeros(0, dim), torch.zeros(0), 0)
+
+
+def nearest(field: SplatField, x: Float[Tensor, "K D"]) -> Int[Tensor, "K 3"]:
+    """Rows of the Document, Section and Phrase that each key belongs to, by the nearest Phrase.
+
+    Not by routing, which weighs splats by their prior share and spread: a splat that moves to the
+    keys routed to it draws more of them, and more again, until few hold most. On two unseen
+    domains that made the errors of layer 18 grow by up to 110 %, where the nearest mean took a
+    half off them.
+    """
+    rows = field.rows(PHRASE)
+    position = field.position[rows]
+    score = x @ position.mT - 0.5 * position.square().sum(1)
+    return field.ancestors()[score.argmax(1)]
+
+
+def routing_variance(field: SplatField) -> Float[Tensor, "N D"]:
+    """σ² + the mean variance of the level, the variances that routing measures with (§3)."""
+    variance, share = field.log_spread.exp(), field.log_amplitude.exp().unsqueeze(1)
+    total = variance.clone()
+    for level in range(DOCUMENT, PHRASE + 1):
+        rows = field.rows(level)
+        total[rows] += (share * variance)[rows].sum(0) / share[rows].sum(0)
+    return total
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What a key sample says of each splat: how many lie nearest, their mean and variance."""
+
+    own: Int[Tensor, "K 3"]
+    count: Float[Tensor, " N"]
+    mean: Float[Tensor, "N D"]
+    variance: Float[Tensor, "N D"]
+
+
+def cloud(field: SplatField, keys: KeySample) -> Cloud:
+    """Moments of the sample at every splat of every level."""
+    own = nearest(field, keys.x)
+    count = torch.zeros(field.splats)
+    first, second = torch.zeros_like(field.position), torch.zeros_like(field.position)
+    for level in range(3):
+        d = keys.x - field.position[own[:, level]]
+        count.index_add_(0, own[:, level], torch.ones(d.shape[0]))
+        first.index_add_(0, own[:, level], d)
+        second.index_add_(0, own[:, level], d * d)
+    n = count.clamp_min(1).unsqueeze(1)
+    mean = first / n
+    return Cloud(own, count, field.position + mean, (second / n - mean * mean).clamp_min(0))

@@ -1,0 +1,103 @@
+"""Merge: siblings that say nearly the same become one (design §8).
+
+What a pair's merging would cost is bounded by Runnalls (IEEE TAES 43(3), 2007): half of
+w log|Σ| of the two as one, less that of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hsa.adaptation.edit import Edit, Head, Splats
+from hsa.field.splat_field import SplatField
+
+
+def together(
+    field: SplatField, first: Int[Tensor, " M"], second: Int[Tensor, " M"]
+) -> tuple[Float[Tensor, " M"], Float[Tensor, "M D"], Float[Tensor, "M D"]]:
+    """Log share, mean and variance of pairs taken as one: mass, mean and variance are kept."""
+    weight = torch.logaddexp(field.log_amplitude[first], field.log_amplitude[second])
+    share = (field.log_amplitude[first] - weight).exp().unsqueeze(1)
+    mean = share * field.position[first] + (1 - share) * field.position[second]
+    apart = field.position[first] - field.position[second]
+    variance = (
+        share * field.log_spread[first].exp()
+        + (1 - share) * field.log_spread[second].exp()
+        + share * (1 - share) * apart * apart
+    )
+    return weight, mean, variance
+
+
+def runnalls(
+    field: SplatField, first: Int[Tensor, " M"], second: Int[Tensor, " M"]
+) -> Float[Tensor, " M"]:
+    """The bound for each pair, in units of the mean prior share of the pair's level."""
+    weight, _, variance = together(field, first, second)
+    cost = weight.exp() * variance.log().sum(1)
+    for one in (first, second):
+        cost = cost - field.log_amplitude[one].exp() * field.log_spread[one].sum(1)
+    level = field.level[first]
+    of_level = torch.bincount(field.level, minlength=3)[level]
+    return 0.5 * cost * of_level
+
+
+def siblings(field: SplatField, level: int) -> tuple[Int[Tensor, " M"], Int[Tensor, " M"]]:
+    """Every pair of splats of a level with the same parent."""
+    rows = field.rows(level)
+    parent = field.parent[rows]
+    same = torch.triu(parent.unsqueeze(0) == parent.unsqueeze(1), diagonal=1)
+    first, second = same.nonzero(as_tuple=True)
+    return first + rows.start, second + rows.start
+
+
+def merges(
+    head: Head, level: int, threshold: float, most: int, free: Bool[Tensor, " N"],
+    new_id: Iterator[int],
+) -> list[Edit]:  # fmt: skip
+    """Join the sibling pairs of least cost below `threshold`; no splat joins twice at once."""
+    field = head.field
+    first, second = siblings(field, level)
+    both = free[first] & free[second]
+    first, second = first[both], second[both]
+    if not first.numel() or most <= 0:
+        return []
+    cost = runnalls(field, first, second)
+    edits: list[Edit] = []
+    taken: set[int] = set()
+    for pair in cost.topk(min(4 * most, cost.numel()), largest=False).indices.tolist():
+        if float(cost[pair]) >= threshold or len(edits) == most:
+            break
+        rows = (int(first[pair]), int(second[pair]))
+        if taken.isdisjoint(rows):
+            taken.update(rows)
+            edits.append(_joined(head, rows, next(new_id), float(cost[pair]), threshold))
+    return edits
+
+
+def _joined(head: Head, rows: tuple[int, int], new: int, cost: float, threshold: float) -> Edit:
+    field = head.field
+    one, other = (torch.tensor([row]) for row in rows)
+    weight, mean, variance = together(field, one, other)
+    ids = tuple(int(field.splat_id[row]) for row in rows)
+    below = torch.isin(field.parent, torch.tensor(rows)).nonzero().squeeze(1)
+    parent = int(field.parent[rows[0]])
+    return Edit(
+        kind="merge",
+        level=int(field.level[rows[0]]),
+        removed=ids,
+        put=Splats(
+            splat_id=torch.tensor([new]),
+            parent_id=torch.tensor([int(field.splat_id[parent]) if parent >= 0 else -1]),
+            position=mean,
+            log_spread=variance.log(),
+            log_amplitude=weight,
+        ).rounded(),
+        adopted=tuple((child, new) for child in field.splat_id[below].tolist()),
+        heirs=tuple((splat, new, 1.0) for splat in ids),
+        evidence=cost,
+        threshold=threshold,
+    )

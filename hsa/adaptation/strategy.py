@@ -1,0 +1,292 @@
+"""One layer under adaptation: texts in; edits proposed, judged, kept or rolled back (design §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hsa.activations import Activations
+from hsa.adaptation.edit import Edit, Head, Kind
+from hsa.adaptation.evidence import no_evidence
+from hsa.adaptation.held import Judged, Probe, beginning, judge, one_block, probe
+from hsa.adaptation.keys import KeySample, no_keys
+from hsa.adaptation.observe import observe
+from hsa.adaptation.propose import Allowance, Batch, Proposal, drifted, structure, targets
+from hsa.adaptation.schedule import drift_rate
+from hsa.adaptation.settings import AdaptationSettings
+from hsa.adaptation.thresholds import Thresholds
+from hsa.attention.spending import Spending
+from hsa.field.layer_field import LayerField, stack
+from hsa.field.splat_field import SplatField
+
+SpendingFor = Callable[[int], Spending]
+"""Reads of the layer's heads in a text of so many tokens."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A proposal and its judgement.
+
+    Attributes:
+        kind: "structure" (with the drift that follows it) or "drift" alone.
+        objective: error + price · reads on the held texts, before and after.
+        kept_error: error on the texts that must not be forgotten, before and after.
+    """
+
+    kind: str
+    batches: tuple[Batch, ...]
+    accepted: bool
+    objective: tuple[float, float]
+    kept_error: tuple[float, float] | None
+
+    def edits(self) -> list[Edit]:
+        return [edit for batch in self.batches for edit in batch]
+
+
+@dataclass(frozen=True)
+class HeadStep:
+    """What one text did to one key/value head.
+
+    Attributes:
+        error: of the group's query heads on the text itself, before it was learned from.
+        thresholds: by level, after the step.
+    """
+
+    trials: tuple[Trial, ...]
+    error: float
+    reads: float
+    thresholds: tuple[dict[Kind, float], ...]
+    splats: tuple[int, int, int]
+
+
+@dataclass
+class HeadState:
+    """A head with all that its next step depends on."""
+
+    head: Head
+    keys: KeySample
+    thresholds: tuple[Thresholds, ...]
+    allowance: Allowance
+    sizes: tuple[int, ...]
+    pace: float = 1.0
+    kept_at_first: float | None = None
+
+
+class LayerAdaptation:
+    """Adapts the fields of one layer's chosen key/value heads, text by text.
+
+    Args:
+        groups: key/value heads that may change; the others stay as they are.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[SplatField],
+        temper: Float[Tensor, "G R 3"],
+        tilt: Float[Tensor, "G R 3"],
+        spending: SpendingFor,
+        settings: AdaptationSettings,
+        layer: int,
+        groups: Sequence[int] | None = None,
+    ) -> None:
+        self.temper, self.tilt, self.spending = temper, tilt, spending
+        self.settings, self.layer = settings, layer
+        self.groups = tuple(range(len(fields)) if groups is None else groups)
+        self.generator = torch.Generator().manual_seed(settings.seed * 1009 + layer)
+        first = Thresholds.of(settings)
+        self.states = [
+            HeadState(
+                head=Head(field, no_evidence(field), int(field.splat_id.max()) + 1),
+                keys=no_keys(field.position.shape[1]),
+                thresholds=(first, first, first),
+                allowance=Allowance({}),
+                sizes=tuple(int((field.level == level).sum()) for level in range(3)),
+            )
+            for field in fields
+        ]
+        self.held: list[Probe] = []
+        self.kept: list[Probe] = []
+        self.texts = self.events = self.tokens_waiting = self.texts_waiting = 0
+
+    @property
+    def fields(self) -> list[SplatField]:
+        """The fields as they are now."""
+        return [state.head.field for state in self.states]
+
+    def stacked(self, heads: Sequence[Head] | None = None) -> LayerField:
+        """The layer's field as attention reads it."""
+        heads = [state.head for state in self.states] if heads is None else heads
+        return stack([head.field for head in heads], self.temper, self.tilt)
+
+    def keep(self, activations: Activations) -> None:
+        """A text whose error must not rise: judged on, never learned from."""
+        self.kept.append(self._probe(activations))
+
+    def read(self, activations: Activations) -> list[HeadStep]:
+        """Learn from a text, or hold it; then, when one is due, try an event."""
+        number = self.texts
+        self.texts += 1
+        if number % self.settings.hold_every == 0:
+            self.hold(activations)
+            return self._steps({}, self._error(activations), 0.0)
+        error, reads = self._learn(activations)
+        self.tokens_waiting += activations.tokens
+        self.texts_waiting += 1
+        due = (
+            self.texts_waiting >= self.settings.every_texts
+            and self.tokens_waiting >= self.settings.every_tokens
+        )
+        trials = self._event() if due else {}
+        return self._steps(trials, error, reads)
+
+    def hold(self, activations: Activations) -> None:
+        """A text to judge on: never learned from, forgotten when newer ones come."""
+        held = [*self.held, self._probe(activations)]
+        self.held = held[-self.settings.held_texts :]
+
+    def _probe(self, activations: Activations) -> Probe:
+        text = beginning(activations, self.settings.held_tokens)
+        queries = one_block(text, self.settings.held_queries, text.tokens)
+        return probe(text, self.stacked(), self.spending(text.tokens), queries)
+
+    def _error(self, activations: Activations) -> list[float]:
+        given = judge([self.held[-1]], self.stacked()) if self.held else None
+        assert given is not None
+        return self._by_group(given.error)
+
+    def _learn(self, activations: Activations) -> tuple[list[float], float]:
+        half = max(1, self.settings.queries // 2)
+        tokens = activations.tokens
+        queries = torch.cat(
+            [one_block(activations, half, end) for end in (tokens // 2, tokens) if end >= 8]
+        ).unique()
+        spending = self.spending(tokens)
+        seen = observe(activations, self.fields, self.stacked(), spending, queries)
+        for group in self.groups:
+            state, of_text = self.states[group], seen[group]
+            evidence = state.head.evidence.blend(of_text.seen, self.settings.history)
+            state.head = replace(state.head, evidence=evidence)
+            state.keys = state.keys.joined(
+                of_text.x, of_text.received, self.settings.keys_kept, self.generator
+            )
+        return [float(of_text.error.mean()) for of_text in seen], float(
+            spending.reads.float().mean()
+        )
+
+    def _event(self) -> dict[int, list[Trial]]:
+        """Structure and drift first; for heads that this made worse, drift alone."""
+        self.texts_waiting = self.tokens_waiting = 0
+        rate = drift_rate(self.settings, self.events)
+        drift = rate if "drift" in self.settings.rules else 0.0
+        before, kept_before = self._judged(None)
+        trials: dict[int, list[Trial]] = {group: [] for group in self.groups}
+        wholes: dict[int, Proposal] = {}
+        for group in self.groups:
+            state = self.states[group]
+            proposed = structure(
+                state.head, state.keys, state.thresholds, state.allowance, self.settings,
+                state.sizes, self.events, self.generator,
+            )  # fmt: skip
+            follows = self._drift(proposed.head, state, drift)
+            if proposed.batches:
+                wholes[group] = Proposal(proposed.batches + follows.batches, follows.head)
+        accepted = self._try("structure", wholes, before, kept_before, trials)
+        self._steer(wholes, accepted)
+        alone: dict[int, Proposal] = {}
+        for group in self.groups:
+            if group not in accepted:
+                state = self.states[group]
+                follows = self._drift(state.head, state, drift)
+                if follows.batches:
+                    alone[group] = follows
+        accepted = self._try("drift", alone, before, kept_before, trials)
+        for group in alone:
+            state = self.states[group]
+            state.pace = min(1.0, 1.5 * state.pace) if group in accepted else state.pace / 2
+        self.events += 1
+        return trials
+
+    def _drift(self, head: Head, state: HeadState, rate: float) -> Proposal:
+        if rate <= 0:
+            return Proposal((), head)
+        return drifted(head, state.keys, rate * state.pace, self.settings)
+
+    def _judged(self, heads: Sequence[Head] | None) -> tuple[list[float], list[float] | None]:
+        """Objective on the held texts, and error on the kept ones, of every group."""
+        field = self.stacked(heads)
+        held = judge(self.held, field)
+        objective = held.error + self.settings.price * held.reads
+        kept = self._by_group(judge(self.kept, field).error) if self.kept else None
+        return self._by_group(objective), kept
+
+    def _try(
+        self, kind: str, proposals: dict[int, Proposal], before: list[float],
+        kept_before: list[float] | None, trials: dict[int, list[Trial]],
+    ) -> set[int]:  # fmt: skip
+        """Judge proposals of several heads at once; keep those that do no harm."""
+        if not proposals:
+            return set()
+        heads = [
+            proposals[group].head if group in proposals else state.head
+            for group, state in enumerate(self.states)
+        ]
+        after, kept_after = self._judged(heads)
+        accepted: set[int] = set()
+        for group, proposal in proposals.items():
+            state = self.states[group]
+            good = after[group] <= before[group]
+            kept = None
+            if kept_before is not None and kept_after is not None:
+                if state.kept_at_first is None:
+                    state.kept_at_first = kept_before[group]
+                allowed = state.kept_at_first * (1 + self.settings.forgetting)
+                good &= kept_after[group] <= max(allowed, kept_before[group])
+                kept = (kept_before[group], kept_after[group])
+            trials[group].append(
+                Trial(kind, proposal.batches, good, (before[group], after[group]), kept)
+            )
+            if good:
+                accepted.add(group)
+                state.head = proposal.head
+        return accepted
+
+    def _steer(self, proposals: dict[int, Proposal], accepted: set[int]) -> None:
+        gain = self.settings.steering
+        for group in self.groups:
+            state = self.states[group]
+            edits = proposals[group].edits if group in proposals else []
+            for level in range(3):
+                aims = targets(self.settings, level, state.sizes[level])
+                for kind, target in aims.items():
+                    fired = sum(edit.kind == kind and edit.level == level for edit in edits)
+                    thresholds = state.thresholds[level]
+                    if target > 0 and kind in self.settings.rules:
+                        thresholds = thresholds.steered(kind, fired, target, gain)
+                        if fired and group not in accepted:
+                            thresholds = thresholds.misjudged(kind, gain)
+                    state.thresholds = (
+                        *state.thresholds[:level], thresholds, *state.thresholds[level + 1 :]
+                    )  # fmt: skip
+
+    def _by_group(self, of_heads: Float[Tensor, " H"]) -> list[float]:
+        return of_heads.view(len(self.states), -1).mean(1).tolist()
+
+    def _steps(
+        self, trials: dict[int, list[Trial]], error: list[float], reads: float
+    ) -> list[HeadStep]:
+        steps = []
+        for group in self.groups:
+            state = self.states[group]
+            level = state.head.field.level
+            steps.append(
+                HeadStep(
+                    tuple(trials.get(group, ())), error[group], reads,
+                    tuple(dict(of.values) for of in state.thresholds),
+                    tuple(int((level == at).sum()) for at in range(3)),
+                )
+            )  # fmt: skip
+        return steps
