@@ -21,6 +21,8 @@ COMMANDS = {
     "prepare": ("hsa.commands.prepare", "fetch, verify and convert the embedded models"),
     "fit": ("hsa.commands.fit", "fit the splat fields of a model on texts"),
     "calibrate": ("hsa.commands.calibrate", "measure anew what reads buy inside the model"),
+    "adapt": ("hsa.commands.adapt", "adapt a field to texts, with a log to replay"),
+    "replay": ("hsa.commands.replay", "read an adaptation's log, and verify it"),
     "quantise": ("hsa.commands.quantise", "store a field in eight bits, and what that costs"),
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
     "inside": ("hsa.commands.inside", "every head's error as the model runs HSA"),

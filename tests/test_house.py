@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "adaptation": ENGINE,
     "explanation": ENGINE | {"adaptation"},
     "specialization": ENGINE | {"adaptation", "explanation"},
-    "fitting": ENGINE | {"models"},
+    "fitting": ENGINE | {"models", "adaptation"},
     "inference": ENGINE | {"models"},
     "evaluation": ENGINE | {"models", "fitting", "inference", "adaptation", "explanation"},
     "figures": ENGINE | {"adaptation", "explanation", "specialization", "inference", "evaluation"},

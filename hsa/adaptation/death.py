@@ -39,7 +39,7 @@ def deaths(
         parent = int(field.parent[row])
         if left[parent] <= 1 or int(field.splat_id[row]) in sheltering:
             continue
-        edit = _removed(head, row, leaving, float(share[row]), threshold)
+        edit = _removed(head, row, leaving, free, float(share[row]), threshold)
         if edit is not None:
             left[parent] -= 1
             leaving.add(row)
@@ -54,13 +54,14 @@ def _siblings_left(head: Head, level: int) -> tuple[list[int], list[int]]:
 
 
 def _removed(
-    head: Head, row: int, leaving: set[int], share: float, threshold: float
+    head: Head, row: int, leaving: set[int], free: Tensor, share: float, threshold: float
 ) -> Edit | None:
     field = head.field
     adopted: tuple[tuple[int, int], ...] = ()
     if int(field.level[row]) < PHRASE:
         alike = ((field.parent == field.parent[row]) & (field.level == field.level[row])).clone()
         alike[[row, *leaving]] = False
+        alike &= free
         others = alike.nonzero().squeeze(1)
         if not others.numel():
             return None

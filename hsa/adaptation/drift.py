@@ -16,7 +16,8 @@ MOST_WIDENED = 0.5
 
 def pull(head: Head, known: Cloud) -> Float[Tensor, " N"]:
     """How hard its keys pull at each splat: their number times squared distance of their mean,
-    in its own spreads."""
+    in its own spreads.
+    """
     away = (known.mean - head.field.position).square() / head.field.log_spread.exp()
     return known.count * away.mean(1)
 

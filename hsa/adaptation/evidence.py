@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hsa.field.splat_field import SplatField
 
+
 @dataclass(frozen=True)
 class Evidence:
     """Evidence of one key/value head's N splats; rows stand as in its field.

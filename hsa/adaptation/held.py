@@ -71,7 +71,8 @@ def judge(probes: Sequence[Probe], field: LayerField) -> Judged:
 
 def beginning(activations: Activations, tokens: int) -> Activations:
     """The first tokens of a text that reads one way; all of one that reads both ways, whose
-    queries would miss what comes after."""
+    queries would miss what comes after.
+    """
     if not activations.causal or activations.tokens <= tokens:
         return activations
     return replace(

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hsa.adaptation.edit import Edit, Head, Splats
+from hsa.adaptation.keys import Cloud
 from hsa.field.splat_field import SplatField
 
 
@@ -33,16 +34,27 @@ def together(
 
 
 def runnalls(
-    field: SplatField, first: Int[Tensor, " M"], second: Int[Tensor, " M"]
-) -> Float[Tensor, " M"]:
-    """The bound for each pair, in units of the mean prior share of the pair's level."""
-    weight, _, variance = together(field, first, second)
-    cost = weight.exp() * variance.log().sum(1)
+    field: SplatField, first: Int[Tensor, " M"], second: Int[Tensor, " M"],
+    share: Float[Tensor, " N"],
+) -> Float[Tensor, " M"]:  # fmt: skip
+    """The bound for each pair, in units of the mean share of the pair's level.
+
+    Args:
+        share: of keys, by which the splats are weighed.
+    """
+    _, _, variance = together(field, first, second)
+    cost = (share[first] + share[second]) * variance.log().sum(1)
     for one in (first, second):
-        cost = cost - field.log_amplitude[one].exp() * field.log_spread[one].sum(1)
+        cost = cost - share[one] * field.log_spread[one].sum(1)
     level = field.level[first]
     of_level = torch.bincount(field.level, minlength=3)[level]
     return 0.5 * cost * of_level
+
+
+def blended_share(field: SplatField, known: Cloud) -> Float[Tensor, " N"]:
+    """Half the prior share of keys, half that of the sample: what a splat is worth to both."""
+    of_sample = known.count / known.own.shape[0] if known.own.shape[0] else known.count
+    return 0.5 * (field.log_amplitude.exp() + of_sample)
 
 
 def siblings(field: SplatField, level: int) -> tuple[Int[Tensor, " M"], Int[Tensor, " M"]]:
@@ -55,7 +67,7 @@ def siblings(field: SplatField, level: int) -> tuple[Int[Tensor, " M"], Int[Tens
 
 
 def merges(
-    head: Head, level: int, threshold: float, most: int, free: Bool[Tensor, " N"],
+    head: Head, known: Cloud, level: int, threshold: float, most: int, free: Bool[Tensor, " N"],
     new_id: Iterator[int],
 ) -> list[Edit]:  # fmt: skip
     """Join the sibling pairs of least cost below `threshold`; no splat joins twice at once."""
@@ -65,7 +77,7 @@ def merges(
     first, second = first[both], second[both]
     if not first.numel() or most <= 0:
         return []
-    cost = runnalls(field, first, second)
+    cost = runnalls(field, first, second, blended_share(field, known))
     edits: list[Edit] = []
     taken: set[int] = set()
     for pair in cost.topk(min(4 * most, cost.numel()), largest=False).indices.tolist():

@@ -67,8 +67,8 @@ class _Rows:
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(groups, *shape)
 
-        self.node = {name: zeros(heads, nodes) for name in
-                     ("mass", "closed", "error", "mass_error", "value_error", "spread")}  # fmt: skip
+        names = ("mass", "closed", "error", "mass_error", "value_error", "spread")
+        self.node = {name: zeros(heads, nodes) for name in names}
         self.received = zeros(layer.k.shape[1])
         self.wrong, self.norm = zeros(heads), zeros(heads)
 
@@ -82,9 +82,7 @@ class _Rows:
         far = weights * view.block.far
         exact_mass = torch.zeros_like(given.log_mass)
         for level in range(3):
-            exact_mass.scatter_add_(
-                2, tree.key_node[:, :, level].unsqueeze(1).expand_as(far), far
-            )
+            exact_mass.scatter_add_(2, tree.key_node[:, :, level].unsqueeze(1).expand_as(far), far)
         scale = (given.log_z - log_z).exp().unsqueeze(-1)
         mass = (given.log_mass - given.log_z.unsqueeze(-1)).exp()  # m̂ / Ẑ
         true_mass = exact_mass / scale * closed  # m / Ẑ

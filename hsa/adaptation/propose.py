@@ -42,17 +42,18 @@ class Proposal:
 class Allowance:
     """Edits that a level has saved up: rates below one splat an event add up until one is whole."""
 
-    saved: dict[tuple[Kind, int], float]
+    saved: dict[str, float]
 
     def earn(self, kind: Kind, level: int, target: float) -> int:
         """Add one event's worth; how many edits may be proposed now, twice the target at most."""
-        now = min(self.saved.get((kind, level), 0.0) + target, max(2 * target, 1.0))
-        self.saved[kind, level] = now
+        now = min(self.saved.get(f"{kind} {level}", 0.0) + target, max(2 * target, 1.0))
+        self.saved[f"{kind} {level}"] = now
         return int(now)
 
     def spend(self, kind: Kind, level: int, fired: int) -> None:
         """What was proposed is no longer saved."""
-        self.saved[kind, level] = max(0.0, self.saved[kind, level] - fired)
+        name = f"{kind} {level}"
+        self.saved[name] = max(0.0, self.saved[name] - fired)
 
 
 def targets(settings: AdaptationSettings, level: int, splats: int) -> dict[Kind, float]:
@@ -108,7 +109,7 @@ def _of_level(
     def take(kind: Kind, fired: list[Edit]) -> None:
         allowance.spend(kind, level, len(fired))
         edits.extend(fired)
-        free[_rows(head, fired)] = False
+        free[_occupied(head, fired)] = False
 
     growth = sum(aims[kind] for kind in ("birth", "mitosis") if kind in settings.rules)
     needed = max(0, standing + max(1, round(growth)) - most)
@@ -120,7 +121,7 @@ def _of_level(
             if kind == "death":
                 fired = deaths(head, level, threshold[kind], at_most, free, settings.patience)
             else:
-                fired = merges(head, level, threshold[kind], at_most, free, new_id)
+                fired = merges(head, known, level, threshold[kind], at_most, free, new_id)
             take(kind, fired)
     room = most - (standing - len(edits))
     if "birth" in settings.rules and level == PHRASE:
@@ -136,14 +137,14 @@ def _of_level(
     return tuple(edits)
 
 
-def _rows(head: Head, edits: list[Edit]) -> Tensor:
-    removed = [splat for edit in edits for splat in edit.removed]
-    return head.row_of(removed)
+def _occupied(head: Head, edits: list[Edit]) -> Tensor:
+    """Rows that leave, and rows that take in the children of those."""
+    put = {splat for edit in edits for splat in edit.put.splat_id.tolist()}
+    parents = {to for edit in edits for _, to in edit.adopted} - put
+    return head.row_of([*parents, *(splat for edit in edits for splat in edit.removed)])
 
 
-def drifted(
-    head: Head, keys: KeySample, rate: float, settings: AdaptationSettings
-) -> Proposal:
+def drifted(head: Head, keys: KeySample, rate: float, settings: AdaptationSettings) -> Proposal:
     """Positions follow keys from the Phrases up, then children go to the nearest parent."""
     batches: list[Batch] = []
     for level in LOWEST_FIRST:

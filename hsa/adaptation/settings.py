@@ -29,7 +29,9 @@ class AdaptationSettings:
     keys_kept: int = hyperparameter(8192, 256, 10**6, "keys", "sample kept per key/value head")
     history: float = hyperparameter(0.7, 0.0, 0.99, "", "α: share of the past in the evidence")
     birth_rate: float = hyperparameter(0.01, 0.0, 0.1, "of splats", "births aimed at per event")
-    mitosis_rate: float = hyperparameter(0.02, 0.0, 0.1, "of splats", "divisions aimed at per event")
+    mitosis_rate: float = hyperparameter(
+        0.02, 0.0, 0.1, "of splats", "divisions aimed at per event"
+    )
     merge_rate: float = hyperparameter(0.02, 0.0, 0.1, "of splats", "merges aimed at per event")
     death_rate: float = hyperparameter(0.01, 0.0, 0.1, "of splats", "deaths aimed at per event")
     drift_share: float = hyperparameter(0.1, 0.0, 1.0, "of splats", "splats that drift per event")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hsa.activations import Activations
-from hsa.adaptation.edit import Edit, Head, Kind
+from hsa.adaptation.edit import Edit, Head, Kind, apply_edits
 from hsa.adaptation.evidence import no_evidence
-from hsa.adaptation.held import Judged, Probe, beginning, judge, one_block, probe
+from hsa.adaptation.held import Probe, beginning, judge, one_block, probe
 from hsa.adaptation.keys import KeySample, no_keys
 from hsa.adaptation.observe import observe
 from hsa.adaptation.propose import Allowance, Batch, Proposal, drifted, structure, targets
@@ -54,13 +55,17 @@ class HeadStep:
     Attributes:
         error: of the group's query heads on the text itself, before it was learned from.
         thresholds: by level, after the step.
+        pace: factor on the rate of drift, halved by each drift that was rolled back.
+        saved: edits that rules have saved up, by kind and level.
     """
 
     trials: tuple[Trial, ...]
     error: float
     reads: float
     thresholds: tuple[dict[Kind, float], ...]
-    splats: tuple[int, int, int]
+    splats: tuple[int, ...]
+    pace: float
+    saved: dict[str, float]
 
 
 @dataclass
@@ -96,7 +101,6 @@ class LayerAdaptation:
         self.temper, self.tilt, self.spending = temper, tilt, spending
         self.settings, self.layer = settings, layer
         self.groups = tuple(range(len(fields)) if groups is None else groups)
-        self.generator = torch.Generator().manual_seed(settings.seed * 1009 + layer)
         first = Thresholds.of(settings)
         self.states = [
             HeadState(
@@ -125,13 +129,25 @@ class LayerAdaptation:
     def keep(self, activations: Activations) -> None:
         """A text whose error must not rise: judged on, never learned from."""
         self.kept.append(self._probe(activations))
+        at_first = self._by_group(judge(self.kept, self.stacked()).error)
+        for state, error in zip(self.states, at_first, strict=True):
+            state.kept_at_first = error
 
-    def read(self, activations: Activations) -> list[HeadStep]:
-        """Learn from a text, or hold it; then, when one is due, try an event."""
+    def read(
+        self, activations: Activations, decided: Sequence[HeadStep] | None = None
+    ) -> list[HeadStep]:
+        """Learn from a text, or hold it; then, when one is due, try an event.
+
+        Args:
+            decided: what an earlier run did with this text, one a head. Nothing is judged anew:
+                its edits are applied, and all stands as it stood there.
+        """
         number = self.texts
         self.texts += 1
         if number % self.settings.hold_every == 0:
             self.hold(activations)
+            if decided is not None:
+                return self._recalled(decided)
             return self._steps({}, self._error(activations), 0.0)
         error, reads = self._learn(activations)
         self.tokens_waiting += activations.tokens
@@ -140,6 +156,11 @@ class LayerAdaptation:
             self.texts_waiting >= self.settings.every_texts
             and self.tokens_waiting >= self.settings.every_tokens
         )
+        if due:
+            self.texts_waiting = self.tokens_waiting = 0
+        if decided is not None:
+            self.events += due
+            return self._recalled(decided)
         trials = self._event() if due else {}
         return self._steps(trials, error, reads)
 
@@ -171,15 +192,35 @@ class LayerAdaptation:
             evidence = state.head.evidence.blend(of_text.seen, self.settings.history)
             state.head = replace(state.head, evidence=evidence)
             state.keys = state.keys.joined(
-                of_text.x, of_text.received, self.settings.keys_kept, self.generator
-            )
+                of_text.x, of_text.received, self.settings.keys_kept,
+                self._generator(group, self.texts),
+            )  # fmt: skip
         return [float(of_text.error.mean()) for of_text in seen], float(
             spending.reads.float().mean()
         )
 
+    def _recalled(self, decided: Sequence[HeadStep]) -> list[HeadStep]:
+        for group, step in zip(self.groups, decided, strict=True):
+            state = self.states[group]
+            for trial in step.trials:
+                for batch in trial.batches if trial.accepted else ():
+                    state.head = apply_edits(state.head, batch)
+            state.pace = step.pace
+            state.allowance = Allowance(dict(step.saved))
+            state.thresholds = tuple(
+                replace(of, values=dict(values))
+                for of, values in zip(state.thresholds, step.thresholds, strict=True)
+            )
+        return list(decided)
+
+    def _generator(self, group: int, number: int) -> torch.Generator:
+        """One for each text and event, so that a run may begin anywhere."""
+        named = f"{self.settings.seed} {self.layer} {group} {number}".encode()
+        seed = int.from_bytes(hashlib.sha256(named).digest()[:7], "little")
+        return torch.Generator().manual_seed(seed)
+
     def _event(self) -> dict[int, list[Trial]]:
         """Structure and drift first; for heads that this made worse, drift alone."""
-        self.texts_waiting = self.tokens_waiting = 0
         rate = drift_rate(self.settings, self.events)
         drift = rate if "drift" in self.settings.rules else 0.0
         before, kept_before = self._judged(None)
@@ -189,7 +230,7 @@ class LayerAdaptation:
             state = self.states[group]
             proposed = structure(
                 state.head, state.keys, state.thresholds, state.allowance, self.settings,
-                state.sizes, self.events, self.generator,
+                state.sizes, self.events, self._generator(group, -1 - self.events),
             )  # fmt: skip
             follows = self._drift(proposed.head, state, drift)
             if proposed.batches:
@@ -241,8 +282,7 @@ class LayerAdaptation:
             good = after[group] <= before[group]
             kept = None
             if kept_before is not None and kept_after is not None:
-                if state.kept_at_first is None:
-                    state.kept_at_first = kept_before[group]
+                assert state.kept_at_first is not None
                 allowed = state.kept_at_first * (1 + self.settings.forgetting)
                 good &= kept_after[group] <= max(allowed, kept_before[group])
                 kept = (kept_before[group], kept_after[group])
@@ -287,6 +327,7 @@ class LayerAdaptation:
                     tuple(trials.get(group, ())), error[group], reads,
                     tuple(dict(of.values) for of in state.thresholds),
                     tuple(int((level == at).sum()) for at in range(3)),
+                    state.pace, dict(state.allowance.saved),
                 )
             )  # fmt: skip
         return steps

@@ -38,7 +38,18 @@ def seed_field(
             attempt="give more text, or ask for fewer splats",
         )
     frame = frame_of(query_moment)
-    x = keys.float() @ frame.mT
+    return seed_in_frame(keys.float() @ frame.mT, frame, splats, generator, rounds)
+
+
+def seed_in_frame(
+    x: Float[Tensor, "S D"],
+    frame: Float[Tensor, "D D"],
+    splats: tuple[int, int, int],
+    generator: torch.Generator,
+    rounds: int = 15,
+) -> SplatField:
+    """The same of keys that stand in a frame already; at least as many keys as Phrases."""
+    documents, sections, phrases = splats
     phrase_of, _ = k_means(x, torch.ones(x.shape[0]), phrases, generator, rounds)
     count, mean, variance = _cluster_moments(x, phrase_of, phrases)
     section_of, _ = k_means(mean, count, sections, generator, rounds)

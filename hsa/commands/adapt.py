@@ -1,0 +1,200 @@
+"""`python -m hsa adapt`: a field adapted to texts, its log, and what that gained."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
+from hsa.errors import InputError
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from hsa.adaptation.lineage import StepRecord
+    from hsa.adaptation.settings import AdaptationSettings
+    from hsa.evaluation.adapted import Gains
+    from hsa.field.model_field import ModelField
+    from hsa.fitting.adapt import Which
+    from hsa.models.loaded import LoadedModel
+
+
+def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = subparsers.add_parser("adapt", help="adapt a field to texts, with a log to replay")
+    add_model(parser)
+    add_field(parser)
+    parser.add_argument("--texts", nargs="+", type=Path, required=True, metavar="DIR_OR_FILE")
+    parser.add_argument("--keep", nargs="+", type=Path, default=[], metavar="DIR_OR_FILE",
+                        help="texts whose error must not rise")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="file ending in .safetensors")
+    parser.add_argument("--log", type=Path, help="the log; beside --out if left out")
+    parser.add_argument("--resume", action="store_true", help="continue a run that was stopped")
+    parser.add_argument("--layers", default="all", help="all, or numbers with commas between")
+    parser.add_argument("--heads", default="all", help="key/value heads of each layer, likewise")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE",
+                        help="settings; a wrong name lists them all")  # fmt: skip
+    parser.add_argument("--without", nargs="+", default=[], metavar="RULE",
+                        help="rules switched off: birth mitosis merge death drift")  # fmt: skip
+    parser.add_argument("--test", nargs="+", type=Path, default=[], metavar="DIR_OR_FILE",
+                        help="unseen texts that error is measured on, before and after")  # fmt: skip
+    parser.add_argument("--first-domain", nargs="+", type=Path, default=[],
+                        metavar="DIR_OR_FILE",
+                        help="texts of the field's first domain, measured likewise")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Adapt, save, measure, print."""
+    from tqdm import tqdm
+
+    from hsa.commands.fit import check_out, read_texts
+    from hsa.field.checkpoint import save_field
+    from hsa.fitting.adapt import adapt
+
+    check_out(args.out)
+    settings = _settings(args)
+    texts, kept = read_texts(args.texts), read_texts(args.keep)
+    loaded = loaded_model(args)
+    field = field_of(args, loaded)
+    which = _which(args, field)
+    log = args.log or args.out.with_suffix(".log")
+    counts = _Counts()
+    with tqdm(total=len(texts), unit="text", disable=None) as bar:
+
+        def told(step: StepRecord) -> None:
+            counts.add(step)
+            bar.n = step.number
+            bar.set_description_str(f"{step.text}, layer {step.layer}: {counts.words()}")
+
+        adapted = adapt(loaded, field, texts, settings, which, log, kept, told=told,
+                        resume=args.resume)  # fmt: skip
+        bar.n = len(texts)
+    save_field(adapted.field, args.out)
+    for name in adapted.passed_over:
+        sys.stderr.write(f"{name} was passed over: too short to say anything\n")
+    if args.resume:
+        counts = _Counts.of_log(log)
+    layers = sorted(which.groups)
+    result: dict[str, object] = {
+        "model": loaded.name, "texts": len(texts), "layers": layers,
+        "field_bytes": args.out.stat().st_size, "log_bytes": log.stat().st_size,
+    }  # fmt: skip
+    if args.test:
+        result |= _tested(loaded, field, adapted.field, args, layers)
+    result |= {"events": counts.accepted | {"rolled_back": counts.rolled_back}}
+    if args.json:
+        sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    else:
+        for name, value in result.items():
+            sys.stdout.write(f"{name}: {value}\n")
+    return 0
+
+
+class _Counts:
+    """Edits kept, by kind, and those rolled back."""
+
+    def __init__(self) -> None:
+        from hsa.adaptation.edit import KINDS
+
+        self.accepted: dict[str, int] = dict.fromkeys(("birth", "mitosis", "merge", "death"), 0)
+        self.accepted |= {kind: 0 for kind in KINDS if kind not in self.accepted}
+        self.rolled_back = 0
+
+    @staticmethod
+    def of_log(path: Path) -> _Counts:
+        from hsa.adaptation.replay import read_log
+
+        counts = _Counts()
+        for step in read_log(path).steps:
+            counts.add(step)
+        return counts
+
+    def add(self, step: StepRecord) -> None:
+        for head in step.heads:
+            for trial in head.step.trials:
+                for edit in trial.edits():
+                    if trial.accepted:
+                        self.accepted[edit.kind] += 1
+                    else:
+                        self.rolled_back += 1
+
+    def words(self) -> str:
+        return ", ".join(f"{count} {kind}" for kind, count in self.accepted.items())
+
+
+def _settings(args: argparse.Namespace) -> AdaptationSettings:
+    from hsa.adaptation.edit import KINDS
+    from hsa.adaptation.settings import AdaptationSettings
+    from hsa.hyperparameter import bounds
+
+    known = bounds(AdaptationSettings)
+    given: dict[str, object] = {}
+    for pair in args.set:
+        name, _, value = pair.partition("=")
+        if name == "schedule":
+            given[name] = value
+            continue
+        try:
+            given[name] = type(getattr(AdaptationSettings(), name))(value)
+        except (AttributeError, ValueError, TypeError) as error:
+            raise InputError(
+                "--set was not understood", got=pair,
+                needed="NAME=VALUE, of " + ", ".join([*known, "schedule"]),
+            ) from error  # fmt: skip
+    if unknown := set(args.without) - set(KINDS):
+        raise InputError("--without was not understood", got=", ".join(sorted(unknown)),
+                         needed=", ".join(KINDS))  # fmt: skip
+    rules = tuple(kind for kind in KINDS if kind not in args.without)
+    return AdaptationSettings(**given, rules=rules)  # type: ignore[arg-type]
+
+
+def _which(args: argparse.Namespace, field: ModelField) -> Which:
+    from hsa.fitting.adapt import Which
+
+    def numbers(wish: str, most: int, name: str) -> tuple[int, ...]:
+        if wish == "all":
+            return tuple(range(most))
+        try:
+            chosen = tuple(sorted({int(part) for part in wish.split(",")}))
+        except ValueError:
+            chosen = ()
+        if not chosen or chosen[0] < 0 or chosen[-1] >= most:
+            raise InputError(f"--{name} was not understood", got=wish,
+                             needed=f"all, or numbers from 0 to {most - 1}")  # fmt: skip
+        return chosen
+
+    layers = numbers(args.layers, field.layers, "layers")
+    heads = numbers(args.heads, len(field.heads[0]), "heads")
+    return Which(dict.fromkeys(layers, heads))
+
+
+def _tested(
+    loaded: LoadedModel, before: ModelField, after: ModelField, args: argparse.Namespace,
+    layers: list[int],
+) -> dict[str, object]:  # fmt: skip
+    from hsa.commands.fit import read_texts
+    from hsa.evaluation.adapted import gains
+
+    def told(name: str) -> None:
+        sys.stderr.write(f"Measuring {name}\n")
+
+    test = gains(loaded, before, after, read_texts(args.test), layers, True, told)
+    result = _of_gains(test)
+    if args.first_domain:
+        first = gains(loaded, before, after, read_texts(args.first_domain), layers, False, told)
+        result |= {"first_domain_before": first.before, "first_domain_after": first.after,
+                   "first_domain_rise": first.after / first.before - 1,
+                   "first_domain_texts": first.by_text}  # fmt: skip
+    return result
+
+
+def _of_gains(test: Gains) -> dict[str, object]:
+    return {
+        "before": test.before, "after": test.after, "fitted_on_prompt": test.own,
+        "gap_closed": test.closed, "gap_closed_interval": test.interval,
+        "splats_off": test.splats_off, "reads": test.reads, "test_texts": test.by_text,
+    }  # fmt: skip
