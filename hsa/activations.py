@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -47,6 +47,13 @@ class Activations:
     def group(self) -> int:
         """H / G, the number of query heads that share one key/value head."""
         return self.q.shape[0] // self.k.shape[0]
+
+    def to(self, device: torch.device | str) -> Activations:
+        """The same on another device."""
+        return replace(
+            self, q=self.q.to(device), k=self.k.to(device), v=self.v.to(device),
+            near_special=self.near_special.to(device),
+        )  # fmt: skip
 
     def visible(self, rows: Tensor | None = None) -> Bool[Tensor, "R T"]:
         """Which keys each query may see; `rows` are query positions, all by default."""

@@ -69,14 +69,15 @@ def _removed(
         to = int(field.splat_id[others[away.argmin()]])
         below = (field.parent == row).nonzero().squeeze(1)
         adopted = tuple((child, to) for child in field.splat_id[below].tolist())
-    amplitude = float(field.log_amplitude[row].exp())
+    gone = float(field.log_amplitude[list(leaving)].exp().sum()) if leaving else 0.0
+    left = max(1 - gone - float(field.log_amplitude[row].exp()), 1e-6)
     return Edit(
         kind="death",
         level=int(field.level[row]),
         removed=(int(field.splat_id[row]),),
         put=no_splats(field.position.shape[1]),
         adopted=adopted,
-        shift=float(torch.tensor(-math.log1p(-min(amplitude, 0.5)))),
+        shift=float(torch.tensor(math.log((1 - gone) / left))),
         evidence=share,
         threshold=threshold,
     )

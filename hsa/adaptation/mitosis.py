@@ -31,7 +31,7 @@ def strain(head: Head, known: Cloud, level: int) -> Float[Tensor, " N"]:
     on = head.field.level == level
 
     def share(of: Tensor) -> Tensor:
-        of = of * on
+        of = of.masked_fill(~on, 0.0)
         return of / (of.sum() / on.sum()).clamp_min(1e-30)
 
     return 0.5 * (share(head.evidence.answer_error()) + share(known.count))

@@ -138,7 +138,9 @@ def _of_group(layer: FramedLayer, rows: _Rows, group: int, field: SplatField) ->
         of_head = rows.node[name][group][:, present]
         if "error" in name:  # In units of the head's own mean ‖o‖².
             of_head = of_head / (rows.norm[group] / rows.queries).clamp_min(1e-30).unsqueeze(1)
-        return torch.zeros(field.splats).index_copy(0, row, weight * of_head.sum(0))
+        # Texts whose logits overflow say nothing, rather than nonsense for ever after.
+        told = (weight * of_head.sum(0)).nan_to_num(0.0, 0.0, 0.0)
+        return torch.zeros(field.splats).index_copy(0, row, told)
 
     counted = ~layer.activations.near_special
     counted[: layer.near.sinks] = False

@@ -56,7 +56,7 @@ class Allowance:
         self.saved[name] = max(0.0, self.saved[name] - fired)
 
 
-def targets(settings: AdaptationSettings, level: int, splats: int) -> dict[Kind, float]:
+def targets(settings: AdaptationSettings, level: int, splats: float) -> dict[Kind, float]:
     """Edits aimed at in one event of a level of so many splats."""
     rate = settings.level_rate(level) * splats
     return {
@@ -69,12 +69,14 @@ def targets(settings: AdaptationSettings, level: int, splats: int) -> dict[Kind,
 
 def structure(
     head: Head, keys: KeySample, thresholds: tuple[Thresholds, ...], allowance: Allowance,
-    settings: AdaptationSettings, sizes: tuple[int, ...], event: int, generator: torch.Generator,
+    settings: AdaptationSettings, sizes: tuple[int, ...], event: int, share: float,
+    generator: torch.Generator,
 ) -> Proposal:  # fmt: skip
     """Deaths, merges, births and divisions, Phrases first; a level keeps to its cap and floor.
 
     Args:
         sizes: splats of each level before the first text.
+        share: of the rates that is proposed.
     """
     batches: list[Batch] = []
     new_id = count(head.next_id)
@@ -82,7 +84,7 @@ def structure(
         known = cloud(head.field, keys)
         batch = _of_level(
             head, keys, known, level, thresholds[level].values, allowance, settings,
-            sizes[level], event, new_id, generator,
+            sizes[level], event, share, new_id, generator,
         )  # fmt: skip
         if batch:
             head = apply_edits(head, batch)
@@ -92,14 +94,14 @@ def structure(
 
 def _of_level(
     head: Head, keys: KeySample, known: Cloud, level: int, threshold: dict[Kind, float],
-    allowance: Allowance, settings: AdaptationSettings, size: int, event: int,
+    allowance: Allowance, settings: AdaptationSettings, size: int, event: int, share: float,
     new_id: Iterator[int], generator: torch.Generator,
 ) -> Batch:  # fmt: skip
     standing = int((head.field.level == level).sum())
     most, least = cap(settings, size, event), max(2, round(settings.least * size))
     if settings.pruned_to < settings.least:
         least = max(2, round(settings.pruned_to * size))
-    aims = targets(settings, level, size)
+    aims = targets(settings, level, share * size)
     free = torch.ones(head.field.splats, dtype=torch.bool)
     edits: list[Edit] = []
 

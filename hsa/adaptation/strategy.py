@@ -17,12 +17,15 @@ from hsa.adaptation.held import Probe, beginning, judge, one_block, probe
 from hsa.adaptation.keys import KeySample, no_keys
 from hsa.adaptation.observe import observe
 from hsa.adaptation.propose import Allowance, Batch, Proposal, drifted, structure, targets
-from hsa.adaptation.schedule import drift_rate
+from hsa.adaptation.schedule import cap, drift_rate
 from hsa.adaptation.settings import AdaptationSettings
 from hsa.adaptation.thresholds import Thresholds
 from hsa.attention.spending import Spending
 from hsa.field.layer_field import LayerField, stack
 from hsa.field.splat_field import SplatField
+
+SHARES_TRIED = (1.0, 0.4)
+"""Shares of the rates that an event tries, until one does no harm on the held texts."""
 
 SpendingFor = Callable[[int], Spending]
 """Reads of the layer's heads in a text of so many tokens."""
@@ -220,23 +223,21 @@ class LayerAdaptation:
         return torch.Generator().manual_seed(seed)
 
     def _event(self) -> dict[int, list[Trial]]:
-        """Structure and drift first; for heads that this made worse, drift alone."""
+        """Structure and drift first; for heads that this made worse, less of both; then drift."""
         rate = drift_rate(self.settings, self.events)
         drift = rate if "drift" in self.settings.rules else 0.0
         before, kept_before = self._judged(None)
         trials: dict[int, list[Trial]] = {group: [] for group in self.groups}
-        wholes: dict[int, Proposal] = {}
-        for group in self.groups:
-            state = self.states[group]
-            proposed = structure(
-                state.head, state.keys, state.thresholds, state.allowance, self.settings,
-                state.sizes, self.events, self._generator(group, -1 - self.events),
-            )  # fmt: skip
-            follows = self._drift(proposed.head, state, drift)
-            if proposed.batches:
-                wholes[group] = Proposal(proposed.batches + follows.batches, follows.head)
-        accepted = self._try("structure", wholes, before, kept_before, trials)
-        self._steer(wholes, accepted)
+        accepted: set[int] = set()
+        for share in SHARES_TRIED:
+            wholes: dict[int, Proposal] = {}
+            for group in self.groups:
+                if group not in accepted:
+                    proposed = self._structure(group, share, share * drift)
+                    wholes |= {group: proposed} if proposed.batches else {}
+            fresh = self._try("structure", wholes, before, kept_before, trials)
+            self._steer(wholes, fresh, share)
+            accepted |= fresh
         alone: dict[int, Proposal] = {}
         for group in self.groups:
             if group not in accepted:
@@ -244,12 +245,24 @@ class LayerAdaptation:
                 follows = self._drift(state.head, state, drift)
                 if follows.batches:
                     alone[group] = follows
-        accepted = self._try("drift", alone, before, kept_before, trials)
+        fresh = self._try("drift", alone, before, kept_before, trials)
         for group in alone:
             state = self.states[group]
-            state.pace = min(1.0, 1.5 * state.pace) if group in accepted else state.pace / 2
+            state.pace = min(1.0, 1.5 * state.pace) if group in fresh else state.pace / 2
         self.events += 1
         return trials
+
+    def _structure(self, group: int, share: float, rate: float) -> Proposal:
+        """What the rules propose for a head, at a share of their rates, and the drift after it."""
+        state = self.states[group]
+        proposed = structure(
+            state.head, state.keys, state.thresholds, state.allowance, self.settings,
+            state.sizes, self.events, share, self._generator(group, -1 - self.events),
+        )  # fmt: skip
+        if not proposed.batches:
+            return proposed
+        follows = self._drift(proposed.head, state, rate)
+        return Proposal(proposed.batches + follows.batches, follows.head)
 
     def _drift(self, head: Head, state: HeadState, rate: float) -> Proposal:
         if rate <= 0:
@@ -279,7 +292,7 @@ class LayerAdaptation:
         accepted: set[int] = set()
         for group, proposal in proposals.items():
             state = self.states[group]
-            good = after[group] <= before[group]
+            good = after[group] <= before[group] * (1 + self._tolerance(state, proposal))
             kept = None
             if kept_before is not None and kept_after is not None:
                 assert state.kept_at_first is not None
@@ -294,13 +307,21 @@ class LayerAdaptation:
                 state.head = proposal.head
         return accepted
 
-    def _steer(self, proposals: dict[int, Proposal], accepted: set[int]) -> None:
+    def _tolerance(self, state: HeadState, proposal: Proposal) -> float:
+        """None, but for an event that takes splats away from a level above its cap."""
+        for level, size in enumerate(state.sizes):
+            standing = int((state.head.field.level == level).sum())
+            left = int((proposal.head.field.level == level).sum())
+            if standing > cap(self.settings, size, self.events) and left < standing:
+                return self.settings.pruning_loss
+        return 0.0
+
+    def _steer(self, proposals: dict[int, Proposal], accepted: set[int], share: float) -> None:
         gain = self.settings.steering
-        for group in self.groups:
-            state = self.states[group]
-            edits = proposals[group].edits if group in proposals else []
+        for group, proposal in proposals.items():
+            state, edits = self.states[group], proposal.edits
             for level in range(3):
-                aims = targets(self.settings, level, state.sizes[level])
+                aims = targets(self.settings, level, share * state.sizes[level])
                 for kind, target in aims.items():
                     fired = sum(edit.kind == kind and edit.level == level for edit in edits)
                     thresholds = state.thresholds[level]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser("adapt", help="adapt a field to texts, with a log to replay")
-    add_model(parser)
+    add_model(parser, device=True)
     add_field(parser)
     parser.add_argument("--texts", nargs="+", type=Path, required=True, metavar="DIR_OR_FILE")
     parser.add_argument("--keep", nargs="+", type=Path, default=[], metavar="DIR_OR_FILE",
@@ -39,11 +39,9 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
                         help="settings; a wrong name lists them all")  # fmt: skip
     parser.add_argument("--without", nargs="+", default=[], metavar="RULE",
                         help="rules switched off: birth mitosis merge death drift")  # fmt: skip
-    parser.add_argument("--test", nargs="+", type=Path, default=[], metavar="DIR_OR_FILE",
-                        help="unseen texts that error is measured on, before and after")  # fmt: skip
-    parser.add_argument("--first-domain", nargs="+", type=Path, default=[],
-                        metavar="DIR_OR_FILE",
-                        help="texts of the field's first domain, measured likewise")  # fmt: skip
+    files = {"nargs": "+", "type": Path, "default": [], "metavar": "DIR_OR_FILE"}
+    parser.add_argument("--test", **files, help="unseen texts to measure before and after")
+    parser.add_argument("--first-domain", **files, help="texts of the first domain, likewise")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -56,11 +54,11 @@ def run(args: argparse.Namespace) -> int:
     from hsa.fitting.adapt import adapt
 
     check_out(args.out)
-    settings = _settings(args)
+    settings = settings_of(args)
     texts, kept = read_texts(args.texts), read_texts(args.keep)
     loaded = loaded_model(args)
     field = field_of(args, loaded)
-    which = _which(args, field)
+    which = which_of(args, field)
     log = args.log or args.out.with_suffix(".log")
     counts = _Counts()
     with tqdm(total=len(texts), unit="text", disable=None) as bar:
@@ -126,7 +124,8 @@ class _Counts:
         return ", ".join(f"{count} {kind}" for kind, count in self.accepted.items())
 
 
-def _settings(args: argparse.Namespace) -> AdaptationSettings:
+def settings_of(args: argparse.Namespace) -> AdaptationSettings:
+    """Settings by `--set` and `--without`."""
     from hsa.adaptation.edit import KINDS
     from hsa.adaptation.settings import AdaptationSettings
     from hsa.hyperparameter import bounds
@@ -152,7 +151,8 @@ def _settings(args: argparse.Namespace) -> AdaptationSettings:
     return AdaptationSettings(**given, rules=rules)  # type: ignore[arg-type]
 
 
-def _which(args: argparse.Namespace, field: ModelField) -> Which:
+def which_of(args: argparse.Namespace, field: ModelField) -> Which:
+    """Heads by `--layers` and `--heads`."""
     from hsa.fitting.adapt import Which
 
     def numbers(wish: str, most: int, name: str) -> tuple[int, ...]:

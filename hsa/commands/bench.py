@@ -14,6 +14,7 @@ MEASUREMENTS = {
     "waits": "hsa.commands.bench_waits",
     "attention": "hsa.commands.bench_attention",
     "decode": "hsa.commands.bench_decode",
+    "adaptation": "hsa.commands.bench_adaptation",
 }
 
 

@@ -65,6 +65,7 @@ def text_errors(
     reads: list[Tensor] = []
 
     def measure(layer: int, given: Activations) -> None:
+        given = given.to("cpu")
         queries = _queries(given)
         of_layer = {name: field.layer(layer) for name, field in fields.items()}
         if own:

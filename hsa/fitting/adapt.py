@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,8 +112,8 @@ class Adaptation:
     def _start(self, texts: Sequence[Text]) -> Start:
         return Start(
             self.loaded.name, self.loaded.fingerprint, self.settings,
-            tuple((text.name, _digest(text)) for text in texts),
-            tuple((text.name, _digest(text)) for text in self.kept_texts),
+            tuple((text.name, text.sha256) for text in texts),
+            tuple((text.name, text.sha256) for text in self.kept_texts),
             tuple(
                 (layer, group, checksum(self.field.heads[layer][group]))
                 for layer, groups in sorted(self.which.groups.items())
@@ -212,7 +211,12 @@ class Adaptation:
         return tokens if len(tokens) >= LEAST_TOKENS else None
 
     def _capture(self, tokens: Tokens, consumer: Callable[[int, Activations], None]) -> None:
-        capture(self.loaded, tokens, sorted(self.layers), consumer)
+        """Forward passes run where the model is; fields live, and change, in the main memory."""
+
+        def here(layer: int, given: Activations) -> None:
+            consumer(layer, given.to("cpu"))
+
+        capture(self.loaded, tokens, sorted(self.layers), here)
 
 
 def adapt(
@@ -262,7 +266,3 @@ def adapt(
     if not stopped:
         run.end()
     return Adapted(run.adapted(sources), tuple(passed), stopped)
-
-
-def _digest(text: Text) -> str:
-    return hashlib.sha256(text.content.encode("utf-8", "surrogatepass")).hexdigest()

@@ -19,8 +19,14 @@ class Text:
     name: str
     content: str
 
+    @property
+    def sha256(self) -> str:
+        """Of its UTF-8 bytes; lone surrogates, which a paste may hold, are kept."""
+        return hashlib.sha256(self.content.encode("utf-8", "surrogatepass")).hexdigest()
+
     def source(self, tokens: int) -> Source:
-        return Source(self.name, hashlib.sha256(self.content.encode()).hexdigest(), tokens)
+        """As a field names it."""
+        return Source(self.name, self.sha256, tokens)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""`python -m hsa bench adaptation`: what adapting costs beside the model's own forward passes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hsa.commands.model import add_field, add_model, field_of, loaded_model
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from hsa.fitting.settings import Text
+
+
+def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the measurement."""
+    parser = subparsers.add_parser("adaptation", help="adapting beside forward passes")
+    add_model(parser)
+    add_field(parser)
+    parser.add_argument("--texts", nargs="+", type=Path, required=True, metavar="DIR_OR_FILE")
+    parser.add_argument("--count", type=int, default=40, help="texts of 1,000 tokens cut of them")
+    parser.add_argument("--layers", default="5,15,25", help="numbers with commas between")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--without", nargs="+", default=[], metavar="RULE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print JSON."""
+    from hsa.commands.adapt import settings_of, which_of
+    from hsa.evaluation.adaptation_cost import adaptation_cost
+
+    args.set = ["tokens_per_text=1000", *args.set]
+    args.heads = "all"
+    loaded = loaded_model(args)
+    field = field_of(args, loaded)
+    cost = adaptation_cost(loaded, field, _cut(args), settings_of(args), which_of(args, field))
+    sys.stdout.write(json.dumps(asdict(cost) | {"share": cost.share}, indent=1) + "\n")
+    return 0
+
+
+def _cut(args: argparse.Namespace) -> list[Text]:
+    """Stretches of the texts one after another, long enough for 1,000 tokens."""
+    from hsa.commands.fit import read_texts
+    from hsa.fitting.settings import Text
+
+    size = 8000
+    found = [
+        Text(f"{text.name} {at}", text.content[at : at + size])
+        for text in read_texts(args.texts)
+        for at in range(0, len(text.content) - size, size)
+    ]
+    return found[: args.count]
