@@ -60,10 +60,19 @@ class Job:
     Attributes:
         shared: another job worked at the same time, so that both were slower than alone.
         error: what the work raised, for the page to show.
+
+    Args:
+        unseen_seconds: how long it goes on while nobody looks; as all do if left out.
     """
 
-    def __init__(self, work: Callable[[Job], None], slots: Slots = SLOTS) -> None:
+    def __init__(
+        self,
+        work: Callable[[Job], None],
+        slots: Slots = SLOTS,
+        unseen_seconds: float | None = None,
+    ) -> None:
         self.shared = False
+        self._unseen_seconds = unseen_seconds
         self.error: Exception | None = None
         self._work, self._slots = work, slots
         self._stop, self._abandon, self._done = (threading.Event() for _ in range(3))
@@ -96,7 +105,8 @@ class Job:
 
     def abandoned(self) -> bool:
         """Whether nobody wants the outcome any more."""
-        return self._abandon.is_set() or time.monotonic() - self._seen > UNSEEN_SECONDS
+        most = UNSEEN_SECONDS if self._unseen_seconds is None else self._unseen_seconds
+        return self._abandon.is_set() or time.monotonic() - self._seen > most
 
     def stopped(self) -> bool:
         """Whether the visitor has stopped the work, or has gone."""

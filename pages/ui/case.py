@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from hsa.errors import FieldError
-from pages.ui import choices, engine, one_head, refusals
+from pages.ui import choices, engine, one_head, own_field, refusals
 from pages.ui.frame import Frame
 from pages.ui.plain import plain
 from pages.ui.waiting import Progress, waiting
@@ -128,4 +128,6 @@ def field(loaded: LoadedModel) -> engine.ReadyField:
             "This model's field was fitted here, on the sample texts only: HSA errs more than "
             "with a field fitted on much text."
         )
+    if ready.origin == "adapted here":
+        own_field.notice(loaded)
     return ready

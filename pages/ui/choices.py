@@ -26,6 +26,7 @@ Measure = Literal["weight", "contribution"]
 Opening = Literal["query", "block"]
 Opens = Literal["query", "block", "mixed"]
 View = Literal["continue", "chat"]
+Part = Literal["watch", "run", "gain"]
 
 _RESTORED = "choices-restored"
 _NOTICES = "choices-notices"
@@ -130,10 +131,20 @@ LAYER_BETA: Choice[tuple[tuple[int, float], ...]] = Choice(
     "layer_beta", (), readers.layer_betas, "layers and their β, 3:0.5,7:0",
     lambda pairs: ",".join(f"{layer}:{beta:g}" for layer, beta in pairs),
 )  # fmt: skip
+PART: Choice[Part] = Choice(
+    "part", "watch", readers.one_of(*get_args(Part)), ", ".join(get_args(Part))
+)
+FILM: Choice[tuple[int, int] | None] = Choice(
+    "film", None, readers.pair, "a layer and a key/value head, 8,2",
+    lambda head: "" if head is None else f"{head[0]},{head[1]}",
+)  # fmt: skip
+STEP: Choice[int] = Choice("step", 0, readers.whole(0, 1_000_000), "a step of the film, from 0")
+SPLAT: Choice[int | None] = Choice("splat", None, readers.whole(0, 2**31 - 1), "the id of a splat")
 
 ALL: tuple[Choice[Any], ...] = (
     MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
     OPENING, VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENS, BETA, LAYER_BETA,
+    PART, FILM, STEP, SPLAT,
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from hsa.memory.available import available_bytes
-from pages.ui import cost, preload
+from pages.ui import cost, own_field, preload
 from pages.ui.stores import stores
 from pages.ui.waiting import Progress
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
+Origin = Literal["shipped", "fitted here", "adapted here"]
+
 FORWARD, GRID = "Forward pass", "Both attentions, all heads"
 
 
@@ -34,7 +36,7 @@ class ReadyField:
     """A field with the name of its content, by which results made with it are kept."""
 
     field: ModelField
-    origin: Literal["shipped", "fitted here"]
+    origin: Origin
     identity: str
 
 
@@ -69,22 +71,35 @@ def tokens(loaded: LoadedModel, text: str) -> Tokens:
 
 
 def field(loaded: LoadedModel, progress: Progress) -> ReadyField:
-    """The model's field: the one fitted here, if there is one, or else the shipped one.
+    """The model's field: the visitor's own, or the one fitted here, or else the shipped one.
 
     Raises:
         FieldError: none ships with this model, or it is damaged.
     """
-    from hsa.field.shipped import shipped_field
-
+    own = own_field.of(loaded.fingerprint)
+    if own is not None:
+        return own
     fitted = _known("fields", (loaded.fingerprint, "fitted here"))
     if fitted is not None:
         return fitted
+    if (loaded.fingerprint, "shipped") not in stores()["fields"]:
+        progress(f"Reading the field of {loaded.title}", None)
+    return shipped(loaded.name, loaded.fingerprint)
+
+
+def shipped(name: str, fingerprint: str) -> ReadyField:
+    """The field that ships with a model, whether or not the model is loaded.
+
+    Raises:
+        FieldError: none ships with this model, or it is damaged.
+    """
 
     def make() -> ReadyField:
-        progress(f"Reading the field of {loaded.title}", None)
-        return _named(shipped_field(loaded.name, loaded.fingerprint), "shipped")
+        from hsa.field.shipped import shipped_field
 
-    return _kept("fields", (loaded.fingerprint, "shipped"), "Reading the field", make)
+        return named(shipped_field(name, fingerprint), "shipped")
+
+    return _kept("fields", (fingerprint, "shipped"), "Reading the field", make)
 
 
 def ships_a_field(loaded: LoadedModel) -> bool:
@@ -99,7 +114,7 @@ def fit_small_field(loaded: LoadedModel, progress: Progress) -> ReadyField:
     from pages.ui.small_fit import fit_small
 
     with cost.current().step("Fitting a field"):
-        fitted = _named(fit_small(loaded, progress), "fitted here")
+        fitted = named(fit_small(loaded, progress), "fitted here")
     stores()["fields"].put((loaded.fingerprint, "fitted here"), fitted)
     return fitted
 
@@ -212,7 +227,8 @@ def _known(store: str, key: Hashable) -> Any:
     return value
 
 
-def _named(made: ModelField, origin: Literal["shipped", "fitted here"]) -> ReadyField:
+def named(made: ModelField, origin: Origin) -> ReadyField:
+    """The field with the name of its content."""
     from hsa.memory.content import content_key
 
     return ReadyField(made, origin, content_key(made))

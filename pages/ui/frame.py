@@ -23,6 +23,7 @@ PAGES = {
     "pages/start.py": "Explore",
     "pages/compare.py": "Compare a head",
     "pages/generate.py": "Generate",
+    "pages/adapt.py": "Adapt",
     "pages/glossary.py": "What the words mean",
 }
 

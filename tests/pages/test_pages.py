@@ -15,7 +15,7 @@ def test_a_page_runs_without_the_navigation(page: Path) -> None:
     app.run()
     assert not app.exception, app.exception
     assert len(app.title) == 1
-    assert app.selectbox[0].value == "minilm"
+    assert app.selectbox(key="ask-model").value == "minilm"
     assert not app.error
     drawers = [drawer for drawer in app.sidebar.expander if drawer.label == "Cost of this page"]
     assert len(drawers) == 1
