@@ -24,13 +24,17 @@ def together(
     weight = torch.logaddexp(field.log_amplitude[first], field.log_amplitude[second])
     share = (field.log_amplitude[first] - weight).exp().unsqueeze(1)
     mean = share * field.position[first] + (1 - share) * field.position[second]
+    return weight, mean, _variance(field, first, second, share)
+
+
+def _variance(field: SplatField, first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    """Of two splats as one, the first of which has the given share of both."""
     apart = field.position[first] - field.position[second]
-    variance = (
+    return (
         share * field.log_spread[first].exp()
         + (1 - share) * field.log_spread[second].exp()
         + share * (1 - share) * apart * apart
     )
-    return weight, mean, variance
 
 
 def runnalls(
@@ -42,8 +46,9 @@ def runnalls(
     Args:
         share: of keys, by which the splats are weighed.
     """
-    _, _, variance = together(field, first, second)
-    cost = (share[first] + share[second]) * variance.log().sum(1)
+    both = share[first] + share[second]
+    of_first = (share[first] / both.clamp_min(1e-12)).unsqueeze(1)
+    cost = both * _variance(field, first, second, of_first).log().sum(1)
     for one in (first, second):
         cost = cost - share[one] * field.log_spread[one].sum(1)
     level = field.level[first]

@@ -14,7 +14,7 @@ from hsa.adaptation.death import deaths
 from hsa.adaptation.drift import adoptions, drifts
 from hsa.adaptation.edit import Edit, Head, apply_edits, no_splats
 from hsa.adaptation.keys import cloud
-from hsa.adaptation.merge import merges, together
+from hsa.adaptation.merge import blended_share, merges, runnalls, siblings, together
 from hsa.adaptation.mitosis import divided, mitoses
 from hsa.errors import FieldError
 from hsa.field.layer_field import stack
@@ -130,6 +130,15 @@ def test_merge_undoes_mitosis(seed: int) -> None:
     torch.testing.assert_close(weight[0], head.field.log_amplitude[was], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(mean[0], head.field.position[was], atol=1e-2, rtol=2e-3)
     torch.testing.assert_close(variance[0], head.field.log_spread[was].exp(), atol=1e-2, rtol=2e-2)
+
+
+@given(seed=SEEDS)
+@FEW
+def test_the_cost_of_a_merge_is_never_negative(seed: int) -> None:
+    head = random_head(seed)
+    first, second = siblings(head.field, PHRASE)
+    share = blended_share(head.field, cloud(head.field, random_keys(seed)))
+    assert bool((runnalls(head.field, first, second, share) >= -1e-4).all())
 
 
 @given(seed=SEEDS)
