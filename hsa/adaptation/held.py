@@ -35,7 +35,13 @@ class Probe:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a field leaves on the buffer, by query head: mean relative error, and reads."""
+    """What a field leaves on the buffer, by query head: relative error, and reads.
+
+    Errors are geometric means over texts: an edit is asked to take the same share off everywhere,
+    so that no single query of one text decides. On court cases 38 and 27 % of the gap to fields
+    fitted on the texts themselves were closed so at layers 22 and 18, with arithmetic means 28
+    and 16 %.
+    """
 
     error: Float[Tensor, " H"]
     reads: Float[Tensor, " H"]
@@ -51,7 +57,7 @@ def probe(
 
 
 def judge(probes: Sequence[Probe], field: LayerField) -> Judged:
-    """Error and reads of every query head, averaged over probes."""
+    """Error and reads of every query head over all probes."""
     errors, reads = [], []
     for one in probes:
         layer = replace(one.layer, field=field, tree=prompt_tree(field, route(one.layer.x, field)))
@@ -66,7 +72,12 @@ def judge(probes: Sequence[Probe], field: LayerField) -> Judged:
         away = (output - one.wanted).norm(dim=(1, 2))
         errors.append(away / one.wanted.norm(dim=(1, 2)).clamp_min(1e-30))
         reads.append(spent / one.queries.numel())
-    return Judged(torch.stack(errors).mean(0), torch.stack(reads).mean(0))
+    return Judged(geometric(torch.stack(errors), 0), torch.stack(reads).mean(0))
+
+
+def geometric(errors: Tensor, dim: int) -> Tensor:
+    """Geometric mean along a dimension; errors below a millionth count as that."""
+    return errors.clamp_min(1e-6).log().mean(dim).exp()
 
 
 def beginning(activations: Activations, tokens: int) -> Activations:

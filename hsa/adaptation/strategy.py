@@ -13,7 +13,7 @@ from torch import Tensor
 from hsa.activations import Activations
 from hsa.adaptation.edit import Edit, Head, Kind, apply_edits
 from hsa.adaptation.evidence import no_evidence
-from hsa.adaptation.held import Probe, beginning, judge, one_block, probe
+from hsa.adaptation.held import Probe, beginning, geometric, judge, one_block, probe
 from hsa.adaptation.keys import KeySample, no_keys
 from hsa.adaptation.observe import observe
 from hsa.adaptation.propose import Allowance, Batch, Proposal, drifted, structure, targets
@@ -37,7 +37,7 @@ class Trial:
 
     Attributes:
         kind: "structure" (with the drift that follows it) or "drift" alone.
-        objective: error + price · reads on the held texts, before and after.
+        objective: error + price · reads on the held texts, before and after; geometric means.
         kept_error: error on the texts that must not be forgotten, before and after.
     """
 
@@ -334,7 +334,7 @@ class LayerAdaptation:
                     )  # fmt: skip
 
     def _by_group(self, of_heads: Float[Tensor, " H"]) -> list[float]:
-        return of_heads.view(len(self.states), -1).mean(1).tolist()
+        return geometric(of_heads.view(len(self.states), -1), 1).tolist()
 
     def _steps(
         self, trials: dict[int, list[Trial]], error: list[float], reads: float
