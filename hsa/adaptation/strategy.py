@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hsa.activations import Activations
@@ -26,6 +26,9 @@ from hsa.field.splat_field import SplatField
 
 SHARES_TRIED = (1.0, 0.4)
 """Shares of the rates that an event tries, until one does no harm on the held texts."""
+
+ONE_BLOCK = 8
+"""Queries of a text up to which one block of it is enough; each block costs as much again."""
 
 SpendingFor = Callable[[int], Spending]
 """Reads of the layer's heads in a text of so many tokens."""
@@ -183,11 +186,7 @@ class LayerAdaptation:
         return self._by_group(given.error)
 
     def _learn(self, activations: Activations) -> tuple[list[float], float]:
-        half = max(1, self.settings.queries // 2)
-        tokens = activations.tokens
-        queries = torch.cat(
-            [one_block(activations, half, end) for end in (tokens // 2, tokens) if end >= 8]
-        ).unique()
+        tokens, queries = activations.tokens, self._queries(activations)
         spending = self.spending(tokens)
         seen = observe(activations, self.fields, self.stacked(), spending, queries)
         for group in self.groups:
@@ -201,6 +200,17 @@ class LayerAdaptation:
         return [float(of_text.error.mean()) for of_text in seen], float(
             spending.reads.float().mean()
         )
+
+    def _queries(self, activations: Activations) -> Int[Tensor, " Q"]:
+        """Queries to compare: few from the text's end, which share one snapshot of moments; more
+        than `ONE_BLOCK` from its middle too.
+        """
+        wanted, tokens = self.settings.queries, activations.tokens
+        if wanted <= ONE_BLOCK or tokens < 16:
+            return one_block(activations, wanted, tokens)
+        half = wanted // 2
+        both = [one_block(activations, half, end) for end in (tokens // 2, tokens)]
+        return torch.cat(both).unique()
 
     def _recalled(self, decided: Sequence[HeadStep]) -> list[HeadStep]:
         for group, step in zip(self.groups, decided, strict=True):
