@@ -56,7 +56,7 @@ def adoptions(head: Head, level: int, most: int) -> list[Edit]:
     """Splats of a level that lie nearer to another parent go to it, the farthest from home first.
 
     No parent loses its last child. What a query finds in a Section is what this decides: without
-    it the two unseen domains gain half as much.
+    it layers 18 and 22 gained a third as much on court cases.
     """
     field = head.field
     if level == DOCUMENT:

@@ -49,9 +49,9 @@ def nearest(field: SplatField, x: Float[Tensor, "K D"]) -> Int[Tensor, "K 3"]:
     """Rows of the Document, Section and Phrase that each key belongs to, by the nearest Phrase.
 
     Not by routing, which weighs splats by their prior share and spread: a splat that moves to the
-    keys routed to it draws more of them, and more again, until few hold most. On two unseen
-    domains that made the errors of layer 18 grow by up to 110 %, where the nearest mean took a
-    half off them.
+    keys routed to it draws more of them, and more again, until few hold most. On court cases ten
+    rounds of that made the error of layer 18 grow by 113 %, where five rounds of the nearest mean
+    took 40 % off it.
     """
     rows = field.rows(PHRASE)
     position = field.position[rows]
