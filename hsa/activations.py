@@ -55,6 +55,13 @@ class Activations:
             near_special=self.near_special.to(device),
         )  # fmt: skip
 
+    def part(self, tokens: slice) -> Activations:
+        """A stretch of the text, contiguous, with the positions that it had."""
+        return replace(
+            self, q=self.q[:, tokens].contiguous(), k=self.k[:, tokens].contiguous(),
+            v=self.v[:, tokens].contiguous(), near_special=self.near_special[tokens],
+        )  # fmt: skip
+
     def visible(self, rows: Tensor | None = None) -> Bool[Tensor, "R T"]:
         """Which keys each query may see; `rows` are query positions, all by default."""
         keys = torch.arange(self.tokens, device=self.q.device)

@@ -40,16 +40,8 @@ def drifts(head: Head, known: Cloud, level: int, rate: float, share: float) -> l
     trust = rate * keys / (keys + 4)
     widened = (trust * ratio.clamp_min(1e-3).log()).clamp(-MOST_WIDENED, MOST_WIDENED)
     moved = moves(field.splat_id[row], rate * (known.mean[row] - field.position[row]), widened)
-    return [
-        Edit(
-            kind="drift",
-            level=level,
-            removed=(),
-            put=no_splats(field.position.shape[1]),
-            moved=moved,
-            evidence=float(strength[row].mean()),
-        )
-    ]
+    nobody = no_splats(field.position.shape[1])
+    return [Edit("drift", level, (), nobody, moved, evidence=float(strength[row].mean()))]
 
 
 def adoptions(head: Head, level: int, most: int) -> list[Edit]:
@@ -78,16 +70,9 @@ def adoptions(head: Head, level: int, most: int) -> list[Edit]:
             adopted.append((int(ids[0]), int(ids[1])))
     if not adopted:
         return []
-    return [
-        Edit(
-            kind="drift",
-            level=level,
-            removed=(),
-            put=no_splats(field.position.shape[1]),
-            adopted=tuple(adopted),
-            evidence=float(len(adopted)),
-        )
-    ]
+    nobody = no_splats(field.position.shape[1])
+    evidence = float(len(adopted))
+    return [Edit("drift", level, (), nobody, adopted=tuple(adopted), evidence=evidence)]
 
 
 LOWEST_FIRST = (PHRASE, PHRASE - 1, DOCUMENT)

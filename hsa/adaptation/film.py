@@ -19,7 +19,7 @@ from hsa.adaptation.evidence import no_evidence
 from hsa.adaptation.film_curves import curves
 from hsa.adaptation.recording import Happening, Recording
 from hsa.adaptation.replay import Fields, Log, rebuilt
-from hsa.adaptation.strategy import HeadStep, Trial
+from hsa.adaptation.step import HeadStep, Trial
 from hsa.errors import InputError
 from hsa.field.splat_field import SplatField
 

@@ -12,7 +12,7 @@ import torch
 
 from hsa.adaptation.edit import Kind
 from hsa.adaptation.recording import Curve
-from hsa.adaptation.strategy import HeadStep
+from hsa.adaptation.step import HeadStep, tally
 from hsa.field.splat_field import LEVELS, PHRASE, SplatField
 
 STRUCTURE: tuple[Kind, ...] = ("birth", "mitosis", "merge", "death")
@@ -91,8 +91,8 @@ def _kept(steps: Sequence[HeadStep]) -> list[float]:
 
 
 def _fired(step: HeadStep) -> dict[str, int]:
-    kept = [edit for trial in step.trials if trial.accepted for edit in trial.edits()]
-    return {kind: sum(edit.kind == kind for edit in kept) for kind in STRUCTURE}
+    kept = tally([step])[True]
+    return {kind: kept[kind] for kind in STRUCTURE}
 
 
 def _changed(step: HeadStep) -> int:

@@ -86,13 +86,7 @@ def beginning(activations: Activations, tokens: int) -> Activations:
     """
     if not activations.causal or activations.tokens <= tokens:
         return activations
-    return replace(
-        activations,
-        q=activations.q[:, :tokens].contiguous(),
-        k=activations.k[:, :tokens].contiguous(),
-        v=activations.v[:, :tokens].contiguous(),
-        near_special=activations.near_special[:tokens],
-    )
+    return activations.part(slice(tokens))
 
 
 def one_block(activations: Activations, most: int, end: int) -> Int[Tensor, " Q"]:

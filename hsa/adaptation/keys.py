@@ -13,7 +13,7 @@ from hsa.field.splat_field import DOCUMENT, PHRASE, SplatField
 
 @dataclass(frozen=True)
 class KeySample:
-    """Keys of one key/value head, drawn from all texts so far with the same chance each.
+    """Keys of one key/value head, drawn from all texts so far, each with nearly the same chance.
 
     Attributes:
         x: in the frame.

@@ -16,7 +16,7 @@ from torch import Tensor
 from hsa.adaptation.edit import Edit, Moves, Splats
 from hsa.adaptation.log_file import Record
 from hsa.adaptation.settings import AdaptationSettings
-from hsa.adaptation.strategy import HeadStep, Trial
+from hsa.adaptation.step import HeadStep, Trial
 from hsa.field.splat_field import SplatField
 
 

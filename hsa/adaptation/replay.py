@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from hsa.adaptation.edit import Head, apply_edits
 from hsa.adaptation.evidence import no_evidence
 from hsa.adaptation.lineage import Start, StepRecord, checksum, start_of, step_of
 from hsa.adaptation.log_file import read_records
+from hsa.adaptation.step import HeadStep
 from hsa.errors import FieldError
 from hsa.field.splat_field import SplatField
 
@@ -24,6 +25,10 @@ class Log:
     start: Start
     steps: tuple[StepRecord, ...]
     finished: bool
+
+    def head_steps(self) -> Iterator[HeadStep]:
+        """What every text did to every head."""
+        return (head.step for step in self.steps for head in step.heads)
 
     @property
     def last_step(self) -> int:

@@ -11,14 +11,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hsa.activations import Activations
-from hsa.adaptation.edit import Edit, Head, Kind, apply_edits
+from hsa.adaptation.edit import Head, apply_edits
 from hsa.adaptation.evidence import no_evidence
 from hsa.adaptation.held import Probe, beginning, geometric, judge, one_block, probe
 from hsa.adaptation.keys import KeySample, no_keys
 from hsa.adaptation.observe import observe
-from hsa.adaptation.propose import Allowance, Batch, Proposal, drifted, structure, targets
+from hsa.adaptation.propose import Allowance, Proposal, drifted, structure, targets
 from hsa.adaptation.schedule import cap, drift_rate
 from hsa.adaptation.settings import AdaptationSettings
+from hsa.adaptation.step import HeadStep, Trial
 from hsa.adaptation.thresholds import Thresholds
 from hsa.attention.spending import Spending
 from hsa.field.layer_field import LayerField, stack
@@ -32,46 +33,6 @@ ONE_BLOCK = 8
 
 SpendingFor = Callable[[int], Spending]
 """Reads of the layer's heads in a text of so many tokens."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A proposal and its judgement.
-
-    Attributes:
-        kind: "structure" (with the drift that follows it) or "drift" alone.
-        objective: error + price · reads on the held texts, before and after; geometric means.
-        kept_error: error on the texts that must not be forgotten, before and after.
-    """
-
-    kind: str
-    batches: tuple[Batch, ...]
-    accepted: bool
-    objective: tuple[float, float]
-    kept_error: tuple[float, float] | None
-
-    def edits(self) -> list[Edit]:
-        return [edit for batch in self.batches for edit in batch]
-
-
-@dataclass(frozen=True)
-class HeadStep:
-    """What one text did to one key/value head.
-
-    Attributes:
-        error: of the group's query heads on the text itself, before it was learned from.
-        thresholds: by level, after the step.
-        pace: factor on the rate of drift, halved by each drift that was rolled back.
-        saved: edits that rules have saved up, by kind and level.
-    """
-
-    trials: tuple[Trial, ...]
-    error: float
-    reads: float
-    thresholds: tuple[dict[Kind, float], ...]
-    splats: tuple[int, ...]
-    pace: float
-    saved: dict[str, float]
 
 
 @dataclass
@@ -127,6 +88,11 @@ class LayerAdaptation:
         """The fields as they are now."""
         return [state.head.field for state in self.states]
 
+    @property
+    def holds_next(self) -> bool:
+        """Whether the next text is held to judge on, and not learned from."""
+        return self.texts % self.settings.hold_every == 0
+
     def stacked(self, heads: Sequence[Head] | None = None) -> LayerField:
         """The layer's field as attention reads it."""
         heads = [state.head for state in self.states] if heads is None else heads
@@ -148,13 +114,14 @@ class LayerAdaptation:
             decided: what an earlier run did with this text, one a head. Nothing is judged anew:
                 its edits are applied, and all stands as it stood there.
         """
-        number = self.texts
+        held = self.holds_next
         self.texts += 1
-        if number % self.settings.hold_every == 0:
+        if held:
             self.hold(activations)
             if decided is not None:
                 return self._recalled(decided)
-            return self._steps({}, self._error(activations), 0.0)
+            error = judge(self.held[-1:], self.stacked()).error
+            return self._steps({}, self._by_group(error), 0.0)
         error, reads = self._learn(activations)
         self.tokens_waiting += activations.tokens
         self.texts_waiting += 1
@@ -179,11 +146,6 @@ class LayerAdaptation:
         text = beginning(activations, self.settings.held_tokens)
         queries = one_block(text, self.settings.held_queries, text.tokens)
         return probe(text, self.stacked(), self.spending(text.tokens), queries)
-
-    def _error(self, activations: Activations) -> list[float]:
-        given = judge([self.held[-1]], self.stacked()) if self.held else None
-        assert given is not None
-        return self._by_group(given.error)
 
     def _learn(self, activations: Activations) -> tuple[list[float], float]:
         tokens, queries = activations.tokens, self._queries(activations)

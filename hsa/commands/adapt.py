@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsa.commands.model import add_field, add_model, field_of, loaded_model
+from hsa.commands.model import add_field, add_model, chosen, field_of, loaded_model
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,79 +50,52 @@ def run(args: argparse.Namespace) -> int:
     """Adapt, save, measure, print."""
     from tqdm import tqdm
 
+    from hsa.adaptation.edit import KINDS
+    from hsa.adaptation.replay import read_log
+    from hsa.adaptation.step import tally
     from hsa.commands.fit import check_out, read_texts
-    from hsa.field.checkpoint import save_field
+    from hsa.field.checkpoint import load_field, save_field
     from hsa.fitting.adapt import adapt
 
     check_out(args.out)
     settings = settings_of(args)
-    texts, kept = read_texts(args.texts), read_texts(args.keep)
+    texts, not_to_forget = read_texts(args.texts), read_texts(args.keep)
     loaded = loaded_model(args)
     field = field_of(args, loaded)
     which = which_of(args, field)
     log = args.log or args.out.with_suffix(".log")
-    counts = _Counts()
+    kept: Counter[str] = Counter()
     with tqdm(total=len(texts), unit="text", disable=None) as bar:
 
         def told(step: StepRecord) -> None:
-            counts.add(step)
+            kept.update(tally(head.step for head in step.heads)[True])
             bar.n = step.number
-            bar.set_description_str(f"{step.text}, layer {step.layer}: {counts.words()}")
+            edits = ", ".join(f"{count} {kind}" for kind, count in kept.items())
+            bar.set_description_str(f"{step.text}, layer {step.layer}: {edits}")
 
-        adapted = adapt(loaded, field, texts, settings, which, log, kept, told=told,
+        adapted = adapt(loaded, field, texts, settings, which, log, not_to_forget, told=told,
                         resume=args.resume)  # fmt: skip
         bar.n = len(texts)
     save_field(adapted.field, args.out)
     for name in adapted.passed_over:
         sys.stderr.write(f"{name} was passed over: too short to say anything\n")
-    if args.resume:
-        counts = _Counts.of_log(log)
+    counts = tally(read_log(log).head_steps())
     layers = sorted(which.groups)
     result: dict[str, object] = {
         "model": loaded.name, "texts": len(texts), "layers": layers,
         "field_bytes": args.out.stat().st_size, "log_bytes": log.stat().st_size,
     }  # fmt: skip
-    if args.test:
-        result |= _tested(loaded, field, adapted.field, args, layers)
-    result |= {"events": counts.accepted | {"rolled_back": counts.rolled_back}}
+    if args.test:  # What the file holds, rounding included.
+        stored = load_field(args.out, loaded.fingerprint)
+        result |= _tested(loaded, field, stored, args, layers)
+    kept_edits = {kind: counts[True][kind] for kind in KINDS}
+    result |= {"events": kept_edits | {"rolled_back": counts[False].total()}}
     if args.json:
         sys.stdout.write(json.dumps(result, indent=1) + "\n")
     else:
         for name, value in result.items():
             sys.stdout.write(f"{name}: {value}\n")
     return 0
-
-
-class _Counts:
-    """Edits kept, by kind, and those rolled back."""
-
-    def __init__(self) -> None:
-        from hsa.adaptation.edit import KINDS
-
-        self.accepted: dict[str, int] = dict.fromkeys(("birth", "mitosis", "merge", "death"), 0)
-        self.accepted |= {kind: 0 for kind in KINDS if kind not in self.accepted}
-        self.rolled_back = 0
-
-    @staticmethod
-    def of_log(path: Path) -> _Counts:
-        from hsa.adaptation.replay import read_log
-
-        counts = _Counts()
-        for step in read_log(path).steps:
-            counts.add(step)
-        return counts
-
-    def add(self, step: StepRecord) -> None:
-        for head in step.heads:
-            for trial in head.step.trials:
-                for edit in trial.edits():
-                    if trial.accepted:
-                        self.accepted[edit.kind] += 1
-                    else:
-                        self.rolled_back += 1
-
-    def words(self) -> str:
-        return ", ".join(f"{count} {kind}" for kind, count in self.accepted.items())
 
 
 def settings_of(args: argparse.Namespace) -> AdaptationSettings:
@@ -155,21 +129,9 @@ def which_of(args: argparse.Namespace, field: ModelField) -> Which:
     """Heads by `--layers` and `--heads`."""
     from hsa.fitting.adapt import Which
 
-    def numbers(wish: str, most: int, name: str) -> tuple[int, ...]:
-        if wish == "all":
-            return tuple(range(most))
-        try:
-            chosen = tuple(sorted({int(part) for part in wish.split(",")}))
-        except ValueError:
-            chosen = ()
-        if not chosen or chosen[0] < 0 or chosen[-1] >= most:
-            raise InputError(f"--{name} was not understood", got=wish,
-                             needed=f"all, or numbers from 0 to {most - 1}")  # fmt: skip
-        return chosen
-
-    layers = numbers(args.layers, field.layers, "layers")
-    heads = numbers(args.heads, len(field.heads[0]), "heads")
-    return Which(dict.fromkeys(layers, heads))
+    layers = chosen(args.layers, field.layers, "--layers")
+    heads = chosen(args.heads, len(field.heads[0]), "--heads")
+    return Which(dict.fromkeys(layers, tuple(heads)))
 
 
 def _tested(

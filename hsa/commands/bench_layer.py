@@ -113,9 +113,7 @@ class BenchLayer:
 
     def part(self, length: int) -> Activations:
         """The text's first tokens."""
-        from hsa.evaluation.long_keys import activation_slice
-
-        return activation_slice(self.whole, slice(length))
+        return self.whole.part(slice(length))
 
     def field(self, length: int) -> tuple[LayerField, str]:
         """The field that answers at this length, and where it is from."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.fit import read_text
-from hsa.commands.model import add_field, add_model, field_of, loaded_model
+from hsa.commands.model import add_field, add_model, chosen, field_of, loaded_model
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
                          needed="a text that neither fit nor calibration saw",
                          attempt="choose another text")  # fmt: skip
     reads = args.reads or (64 if not loaded.causal else sensible_reads(len(tokens)))
-    layers = chosen_layers(args.layers, loaded)
+    layers = chosen(args.layers, loaded.layers, "--layers")
     only = args.methods.split(",") if args.methods else METHODS
     if unknown := set(only) - set(METHODS):
         raise InputError("--methods was not understood", got=", ".join(sorted(unknown)),
@@ -96,17 +96,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(result)
     return 0
-
-
-def chosen_layers(wish: str, loaded: LoadedModel) -> list[int]:
-    """Layers that `--layers` names: all, or numbers with commas between."""
-    if wish == "all":
-        return list(range(loaded.layers))
-    try:
-        return sorted({int(part) for part in wish.split(",")})
-    except ValueError as error:
-        raise InputError("--layers was not understood", got=wish, needed="all, or 0,4,18",
-                         attempt="all") from error  # fmt: skip
 
 
 def _protocol(

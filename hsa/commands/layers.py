@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsa.commands.fidelity import chosen_layers
-from hsa.commands.model import add_field, add_model, field_of, loaded_model
+from hsa.commands.model import add_field, add_model, chosen, field_of, loaded_model
 from hsa.commands.opening import add_opening
 from hsa.commands.perplexity import beginning
 
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     tokens = beginning(args, loaded)
     reads = sensible_everything(len(tokens)) if args.reads is None else args.reads
     plan = run_plan(field, len(tokens), reads, args.opening)
-    tried = chosen_layers(args.layers, loaded)
+    tried = chosen(args.layers, loaded.layers, "--layers")
     worst = min(3, len(tried)) if args.heads is None else args.heads
     layers, heads = which_matter(
         loaded, field, plan, tokens, worst, tried,

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsa.errors import InputError
+
 if TYPE_CHECKING:
     from hsa.field.model_field import ModelField
     from hsa.models.loaded import LoadedModel
@@ -46,3 +48,23 @@ def field_of(args: argparse.Namespace, loaded: LoadedModel) -> ModelField:
     if args.field:
         return load_field(args.field, loaded.fingerprint)
     return shipped_field(args.model, loaded.fingerprint)
+
+
+def chosen(wish: str, many: int, option: str) -> list[int]:
+    """Numbers below `many` that an option names: all, or some with commas between.
+
+    Raises:
+        InputError: it names none, or one that is not there.
+    """
+    if wish == "all":
+        return list(range(many))
+    try:
+        numbers = sorted({int(part) for part in wish.split(",")})
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < 0 or numbers[-1] >= many:
+        raise InputError(
+            f"{option} was not understood", got=wish,
+            needed=f"all, or numbers from 0 to {many - 1} with commas between", attempt="all",
+        )  # fmt: skip
+    return numbers

@@ -29,28 +29,22 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, rebuild, print."""
-    from collections import Counter
     from dataclasses import replace
 
     from hsa.adaptation.replay import read_log, rebuilt
+    from hsa.adaptation.step import tally
     from hsa.commands.fit import check_out
     from hsa.field.checkpoint import save_field
 
     if args.out:
         check_out(args.out)
     log = read_log(args.log)
-    kept: Counter[str] = Counter()
-    rolled_back = 0
-    for step in log.steps:
-        for head in step.heads:
-            for trial in head.step.trials:
-                kinds = [edit.kind for edit in trial.edits()]
-                kept.update(kinds if trial.accepted else [])
-                rolled_back += 0 if trial.accepted else len(kinds)
+    counts = tally(log.head_steps())
     result: dict[str, object] = {
         "model": log.start.model, "steps": log.last_step, "records": len(log.steps),
         "finished": log.finished, "heads": len(log.start.heads),
-        "bytes": args.log.stat().st_size, "accepted": dict(kept), "rolled_back": rolled_back,
+        "bytes": args.log.stat().st_size, "accepted": dict(counts[True]),
+        "rolled_back": counts[False].total(),
     }  # fmt: skip
     if args.verify or args.out:
         loaded = loaded_model(args)

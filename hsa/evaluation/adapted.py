@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from hsa.activations import Activations
+from hsa.attention.baselines import softmax_over
 from hsa.attention.spending import sensible_reads, spend
-from hsa.attention.views import BlockView, block_views, into_layer
+from hsa.attention.views import block_views, into_layer
+from hsa.evaluation.fidelity import per_head, protocol_queries
 from hsa.evaluation.methods import hsa_rows, opened_only_rows
 from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField, stack
@@ -24,8 +26,8 @@ from hsa.models.capture import capture
 from hsa.models.loaded import LoadedModel
 from hsa.tokens import Tokens
 
-LAST, EVERY = 256, 8
-"""Every 8th of the last 256 queries is measured, as in the figures of the design."""
+EVERY = 8
+"""Of the queries of the fidelity protocol, as in the figures of the design."""
 
 OWN, SPLATS_OFF = "fitted_on_prompt", "splats_off"
 
@@ -38,12 +40,18 @@ class TextErrors:
     reads a head.
     """
 
+    layers: tuple[int, ...]
+    groups: int
     errors: Mapping[str, Float[Tensor, "L H"]]
     reads: float
 
-    def mean(self, name: str) -> float:
-        """Over heads."""
-        return float(self.errors[name].double().mean())
+    def mean(self, name: str, heads: Sequence[tuple[int, int]] | None = None) -> float:
+        """Over all heads, or over the query heads of some (layer, key/value head)."""
+        errors = self.errors[name].double().unflatten(1, (self.groups, -1)).mean(-1)
+        if heads is None:
+            return float(errors.mean())
+        chosen = [errors[self.layers.index(layer), group] for layer, group in heads]
+        return float(torch.stack(chosen).mean())
 
 
 def text_errors(
@@ -66,7 +74,7 @@ def text_errors(
 
     def measure(layer: int, given: Activations) -> None:
         given = given.to("cpu")
-        queries = _queries(given)
+        queries = protocol_queries(given)[::EVERY]
         of_layer = {name: field.layer(layer) for name, field in fields.items()}
         if own:
             of_layer[OWN] = _fitted_on(given, first, layer)
@@ -74,37 +82,27 @@ def text_errors(
             framed = into_layer(given, field)
             sums = {}
             for view in block_views(framed, queries):
-                truth = _exact(view)
+                seen = (view.near | view.block.far).expand(view.logits.shape)
+                truth = softmax_over(view, seen) @ view.layer.v
                 rows = {name: hsa_rows(view, plans[layer])}
                 if number == 0:
                     rows[SPLATS_OFF] = opened_only_rows(view, plans[layer])
                     reads.append(rows[name].reads.mean())
                 for of, row in rows.items():
                     wrong = (row.output - truth).square().sum(-1)
-                    sums[of] = sums.get(of, 0) + _per_head(wrong, view.heads)
-                sums["norm"] = sums.get("norm", 0) + _per_head(truth.square().sum(-1), view.heads)
+                    sums[of] = sums.get(of, 0) + per_head(wrong, view.heads)
+                sums["norm"] = sums.get("norm", 0) + per_head(truth.square().sum(-1), view.heads)
             norm = sums.pop("norm").clamp_min(1e-30)
             for of, wrong in sums.items():
                 found.setdefault(of, []).append((wrong / norm).sqrt())
 
     capture(loaded, tokens, layers, consumer=measure)
     return TextErrors(
-        {name: torch.stack(rows) for name, rows in found.items()}, float(torch.stack(reads).mean())
+        layers=tuple(range(loaded.layers) if layers is None else sorted(layers)),
+        groups=loaded.key_value_heads,
+        errors={name: torch.stack(rows) for name, rows in found.items()},
+        reads=float(torch.stack(reads).mean()),
     )
-
-
-def _queries(given: Activations) -> Int[Tensor, " Q"]:
-    positions = (~given.near_special).nonzero().squeeze(1)
-    return positions[-LAST:][::EVERY]
-
-
-def _exact(view: BlockView) -> Float[Tensor, "G B V"]:
-    seen = view.near | view.block.far
-    return view.logits.masked_fill(~seen, -torch.inf).softmax(-1) @ view.layer.v
-
-
-def _per_head(rows: Float[Tensor, "G B"], heads: int) -> Float[Tensor, " H"]:
-    return rows.unflatten(1, (heads, -1)).sum(-1).flatten()
 
 
 def _fitted_on(given: Activations, field: ModelField, layer: int) -> LayerField:

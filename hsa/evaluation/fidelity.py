@@ -140,7 +140,7 @@ def _measure(
     for view in block_views(layer, queries):
         visible = (view.near | view.block.far).expand(view.logits.shape)
         truth = read_rows(view, visible, visible.sum(-1).float(), 0.0)
-        norm = norm + _per_head(truth.output.square().sum(-1), heads)
+        norm = norm + per_head(truth.output.square().sum(-1), heads)
         log_truth = truth.weights.clamp_min(1e-38).log()
         for method, rows in methods.items():
             given = rows(view)
@@ -153,7 +153,7 @@ def _measure(
             }  # fmt: skip
             into = totals.setdefault(method, {})
             for name, values in row.items():
-                into[name] = into.get(name, 0) + _per_head(values, heads)
+                into[name] = into.get(name, 0) + per_head(values, heads)
     measured = {}
     for method, sums in totals.items():
         measured[method] = {
@@ -162,7 +162,8 @@ def _measure(
     return measured
 
 
-def _per_head(rows: Float[Tensor, "G B"], heads: int) -> Float[Tensor, " H"]:
+def per_head(rows: Float[Tensor, "G B"], heads: int) -> Float[Tensor, " H"]:
+    """Sums over the rows of each query head."""
     return rows.unflatten(1, (heads, -1)).sum(-1).flatten()
 
 

@@ -10,7 +10,7 @@ from hsa.activations import Activations
 from hsa.attention.block_plan import SINKS
 from hsa.attention.calibration import START_TEMPER
 from hsa.errors import InputError
-from hsa.evaluation.long_keys import activation_slice, moved
+from hsa.evaluation.long_keys import moved
 from hsa.evaluation.rotary import Rotary
 from hsa.field.layer_field import LayerField, stack
 from hsa.field.seeding import seed_field
@@ -50,4 +50,4 @@ def _stretches(text: Activations, tokens: int, rotary: Rotary) -> Iterator[Activ
         )
     new = torch.arange(tokens, device=text.q.device)
     for start in range(0, text.tokens - tokens + 1, tokens):
-        yield moved(activation_slice(text, slice(start, start + tokens)), rotary, start + new, new)
+        yield moved(text.part(slice(start, start + tokens)), rotary, start + new, new)

@@ -83,7 +83,7 @@ def long_activations(
         report(f"layer {layer}: tokens {begin:,} to {begin + len(piece):,} of {len(tokens):,}")
         captured = capture(loaded, piece, [layer])[layer]
         if parts:
-            captured = activation_slice(captured, slice(context, None))
+            captured = captured.part(slice(context, None))
             old = torch.arange(context, len(piece), device=captured.q.device)
             captured = moved(captured, rotary(), old, begin + old)
         parts.append(captured)
@@ -103,15 +103,4 @@ def moved(activations: Activations, rotary: Rotary, old: Tensor, new: Tensor) ->
         activations,
         q=rotary.moved(activations.q, old, new),
         k=rotary.moved(activations.k, old, new),
-    )
-
-
-def activation_slice(activations: Activations, part: slice) -> Activations:
-    """A stretch of a text, contiguous, with the positions that it had."""
-    return replace(
-        activations,
-        q=activations.q[:, part].contiguous(),
-        k=activations.k[:, part].contiguous(),
-        v=activations.v[:, part].contiguous(),
-        near_special=activations.near_special[part],
     )

@@ -18,7 +18,8 @@ from hsa.adaptation.lineage import (
 from hsa.adaptation.log_file import LogWriter, Record
 from hsa.adaptation.replay import read_log
 from hsa.adaptation.settings import AdaptationSettings
-from hsa.adaptation.strategy import HeadStep, LayerAdaptation
+from hsa.adaptation.step import HeadStep
+from hsa.adaptation.strategy import LayerAdaptation
 from hsa.attention.spending import Spending, sensible_reads, spend
 from hsa.errors import InputError
 from hsa.field.model_field import ModelField, Source
@@ -127,12 +128,12 @@ class Adaptation:
             if tokens is not None:
                 self._capture(tokens, lambda layer, given: self.layers[layer].keep(given))
 
-    def read(self, text: Text, told: Told = lambda step: None) -> bool:
-        """Learn from one text; False when it is too short."""
+    def read(self, text: Text, told: Told = lambda step: None) -> int:
+        """Learn from one text; the tokens read of it, none when it is too short."""
         tokens = self._tokens(text)
         self.number += 1
         if tokens is None:
-            return False
+            return 0
 
         def step(layer: int, given: Activations) -> None:
             record = self._step(layer, given, text)
@@ -140,7 +141,7 @@ class Adaptation:
                 told(record)
 
         self._capture(tokens, step)
-        return True
+        return len(tokens)
 
     def resume(self, texts: Sequence[Text]) -> None:
         """Take up a log where it ends; what it decided is not searched anew.
@@ -177,7 +178,7 @@ class Adaptation:
         if decided is not None:
             adaptation.read(given, decided)
             return None
-        held = adaptation.texts % self.settings.hold_every == 0
+        held = adaptation.holds_next
         steps = adaptation.read(given)
         record = StepRecord(
             self.number, text.name, given.tokens, held, layer,
@@ -253,8 +254,8 @@ def adapt(
             stopped = True
             break
         report(f"Reading {text.name}", number / len(texts))
-        if run.read(text, told):
-            sources.append(text.source(settings.tokens_per_text))
+        if tokens := run.read(text, told):
+            sources.append(text.source(tokens))
         else:
             passed.append(text.name)
     if not stopped and len(passed) == len(texts):

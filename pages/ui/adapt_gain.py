@@ -81,18 +81,13 @@ def _errors(run: Run, tokens: Tokens) -> TextErrors:
 
 
 def _table(run: Run, found: TextErrors, count: int) -> None:
-    layers = sorted({layer for layer, _ in run.heads})
-    group_size = run.loaded.query_heads // run.loaded.key_value_heads
     names = {"before": "before", "after": "after", "splats_off": "splats off"}
-    rows = []
-    for layer, group in run.heads:
-        heads = slice(group * group_size, (group + 1) * group_size)
-        mean = {
-            title: float(found.errors[name][layers.index(layer), heads].mean())
-            for name, title in names.items()
-        }
-        rows.append({"layer": layer, "key/value head": group, **mean})
-    means = {name: sum(row[name] for row in rows) / len(rows) for name in names.values()}
+    rows = [
+        {"layer": layer, "key/value head": group}
+        | {title: found.mean(name, [(layer, group)]) for name, title in names.items()}
+        for layer, group in run.heads
+    ]
+    means = {title: found.mean(name, run.heads) for name, title in names.items()}
     with st.container(horizontal=True):
         st.metric("Error before", f"{means['before']:.2%}", width=180,
                   help="Relative output error of HSA against standard attention, over the last "

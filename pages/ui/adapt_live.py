@@ -37,6 +37,8 @@ def live(run: Run) -> None:
 
 
 def _show(run: Run) -> None:
+    from hsa.adaptation.step import tally
+
     records = run.records
     if run.going:
         _progress(run)
@@ -47,7 +49,7 @@ def _show(run: Run) -> None:
         _mean([head.step.error for r in records if r.number == number for head in r.heads])
         for number in sorted({record.number for record in records})
     ]
-    counts = _counts(records)
+    counts = tally(head.step for record in records for head in record.heads)
     splats = [sum(head.step.splats[level] for r in last.values() for head in r.heads)
               for level in range(3)]  # fmt: skip
     with st.container(horizontal=True):
@@ -57,9 +59,9 @@ def _show(run: Run) -> None:
             "measured on each text before anything is learned from it. The line has a point a "
             "text.",
         )  # fmt: skip
-        st.metric("Edits kept", f"{sum(counts[True].values()):,}", width=METRIC,
+        st.metric("Edits kept", f"{counts[True].total():,}", width=METRIC,
                   help=plain(_words(counts[True]) or "none yet"))  # fmt: skip
-        st.metric("Rolled back", f"{sum(counts[False].values()):,}", width=METRIC,
+        st.metric("Rolled back", f"{counts[False].total():,}", width=METRIC,
                   help="Edits of events that made the held texts worse.")  # fmt: skip
         for name, count in zip(("Documents", "Sections", "Phrases"), splats, strict=True):
             st.metric(name, f"{count:,}", width=110, help="Of all heads that adapt.")
@@ -111,15 +113,6 @@ def _events(records: tuple[StepRecord, ...]) -> None:
     if lines:
         st.caption("The newest events, and the error on held texts before and after each")
         st.dataframe(lines[:NEWEST], hide_index=True, height=36 * min(len(lines), NEWEST) + 38)
-
-
-def _counts(records: tuple[StepRecord, ...]) -> dict[bool, Counter[str]]:
-    counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    for record in records:
-        for head in record.heads:
-            for trial in head.step.trials:
-                counts[trial.accepted].update(edit.kind for edit in trial.edits())
-    return counts
 
 
 MANY = {"birth": "births", "mitosis": "mitoses", "merge": "merges", "death": "deaths",

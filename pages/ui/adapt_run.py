@@ -83,28 +83,21 @@ class Run:
 
     def work(self, job: Job) -> None:
         """Read text after text until the last, or until somebody stops it."""
-        from hsa.fitting.adapt import Adaptation, Which
+        from hsa.fitting.adapt import Which, adapt
 
         groups: dict[int, tuple[int, ...]] = {}
         for layer, group in self.heads:
             groups[layer] = (*groups.get(layer, ()), group)
         self.stage = "reading"
-        run = Adaptation(self.loaded, self.ready.field, Which(groups), self.settings, self.log,
-                         self.kept)  # fmt: skip
-        run.begin(self.texts)
-        sources = []
-        for number, text in enumerate(self.texts, 1):
-            if job.stopped():
-                break
-            self.number = number
-            if run.read(text, self._told):
-                sources.append(text.source(self.settings.tokens_per_text))
-            else:
-                self.passed_over = (*self.passed_over, text.name)
-        else:
-            run.end()
-        self.after = run.adapted(sources)
-        self.stage = "stopped" if job.stopped() else "done"
+        adapted = adapt(
+            self.loaded, self.ready.field, self.texts, self.settings, Which(groups), self.log,
+            self.kept, self._next_text, self._told, job.stopped,
+        )  # fmt: skip
+        self.passed_over, self.after = adapted.passed_over, adapted.field
+        self.stage = "stopped" if adapted.stopped else "done"
+
+    def _next_text(self, sentence: str, fraction: float | None) -> None:
+        self.number += 1
 
     def _told(self, step: StepRecord) -> None:
         self.records = (*self.records, step)

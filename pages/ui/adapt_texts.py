@@ -78,7 +78,7 @@ def _upload() -> None:
 
     st.file_uploader(
         f"Text files (.txt, .md) of at most {MOST_BYTES / 1e6:.0f} MB", type=["txt", "md"],
-        accept_multiple_files=True, key=key, on_change=heard,
+        accept_multiple_files=True, key=key, on_change=heard, max_upload_size=MOST_BYTES // 10**6,
         help="In UTF-8. What cannot be read is named, and the others are read.",
     )  # fmt: skip
     known = kept.value("adapt-files", ())

@@ -92,7 +92,7 @@ def test_calibrate_measures_and_saves(
         (["retrieval", "--tokens", "400", "--reads", "401"], "reads"),
         (["retrieval", "--tokens", "400", "--needles", "0"], "nothing to find"),
         (["retrieval", "--text", "nowhere.txt"], "nowhere.txt"),
-        (["layers", "--text", "TEXT", "--tokens", "96", "--layers", "30"], "no such layer"),
+        (["layers", "--text", "TEXT", "--tokens", "96", "--layers", "30"], "0 to 29"),
         (["layers", "--text", "TEXT", "--tokens", "96", "--reads", "0"], "0 reads"),
         (["layers", "--text", "TEXT", "--layers", "x"], "--layers was not understood"),
     ],

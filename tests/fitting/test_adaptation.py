@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from hsa.adaptation.lineage import StepRecord, checksum
-from hsa.adaptation.log_file import LogWriter
 from hsa.adaptation.replay import read_log, rebuilt
 from hsa.adaptation.settings import AdaptationSettings
 from hsa.errors import FieldError, InputError
@@ -123,4 +122,3 @@ def test_odd_texts_change_no_field_for_the_worse(
         for head in step.heads:
             for trial in head.step.trials:
                 assert not trial.accepted or trial.objective[1] <= trial.objective[0]
-    assert LogWriter.reopen(tmp_path / "a.log")

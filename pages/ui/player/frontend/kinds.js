@@ -14,7 +14,7 @@ const KINDS = {
     path: "M8 2A6 6 0 1 0 8 14 6 6 0 1 0 8 2ZM8 5V11M5 8H11",
   },
   mitosis: {
-    word: "Mitosis", many: "mitoses", evidence: "error of its answer",
+    word: "Mitosis", many: "mitoses", evidence: "error and keys, to the mean",
     path: "M2 8 13 3M2 8 13 13M9 2.6 13 3 11.2 6.4M11.2 9.6 13 13 9 13.4",
   },
   merge: {
