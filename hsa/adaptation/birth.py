@@ -30,10 +30,10 @@ def births(
         generator: for the start of the clustering.
     """
     field = head.field
-    own = known.own[:, PHRASE]
-    distance = ((keys.x - field.position[own]).square() / routing_variance(field)[own]).mean(1)
+    own, x = known.own[:, PHRASE], keys.of()
+    distance = ((x - field.position[own]).square() / routing_variance(field)[own]).mean(1)
     far = distance > threshold
-    x, weight, distance = keys.x[far], keys.weight[far], distance[far]
+    x, weight, distance = x[far], keys.weight[far], distance[far]
     wanted = min(most, x.shape[0] // KEYS_PER_BIRTH)
     if wanted <= 0:
         return []

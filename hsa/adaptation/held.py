@@ -32,6 +32,14 @@ class Probe:
     wanted: Float[Tensor, "H Q V"]
     spending: Spending
 
+    def asked_anew(self, most: int, generator: torch.Generator) -> Probe:
+        """The same text, asked by one block of queries drawn from its second half."""
+        tokens = self.layer.activations.tokens
+        half = tokens // 2
+        end = tokens - int(torch.randint(tokens - half, (1,), generator=generator))
+        queries = one_block(self.layer.activations, most, end)
+        return _asked(self.layer, self.spending, queries)
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -51,28 +59,66 @@ def probe(
     activations: Activations, field: LayerField, spending: Spending, queries: Int[Tensor, " Q"]
 ) -> Probe:
     """Exact attention of a text's queries, kept for judging."""
-    wanted = exact.output(activations, exact.weights(activations, queries))
-    layer = into_layer(activations, field)
+    return _asked(into_layer(activations, field), spending, queries)
+
+
+def _asked(layer: FramedLayer, spending: Spending, queries: Int[Tensor, " Q"]) -> Probe:
+    wanted = exact.output(layer.activations, exact.weights(layer.activations, queries))
     return Probe(layer, queries, wanted, spending)
 
 
-def judge(probes: Sequence[Probe], field: LayerField) -> Judged:
-    """Error and reads of every query head over all probes."""
+def judge(
+    probes: Sequence[Probe], field: LayerField, groups: Sequence[int] | None = None
+) -> Judged:
+    """Error and reads of query heads over all probes.
+
+    Args:
+        field: of the whole layer; or of some of its key/value heads, `groups`, in that order.
+    """
     errors, reads = [], []
     for one in probes:
-        layer = replace(one.layer, field=field, tree=prompt_tree(field, route(one.layer.x, field)))
-        output = torch.zeros_like(one.wanted)
-        spent = 0.0
-        for view in block_views(layer, one.queries):
+        layer = _until(one.layer, one.queries)
+        wanted = one.wanted.unflatten(0, (layer.k.shape[0], -1))
+        per_group = one.spending.per_group(wanted.shape[1])
+        if groups is not None:
+            at = torch.tensor(groups)
+            layer = _of_groups(layer, at)
+            wanted = wanted[at]
+            per_group = (per_group[0][at], None if per_group[1] is None else per_group[1][at])
+        layer = replace(layer, field=field, tree=prompt_tree(field, route(layer.x, field)))
+        output = torch.zeros_like(wanted)
+        spent = torch.zeros(wanted.shape[:2])
+        for view in block_views(layer, one.queries, crossed=False):
             here = torch.isin(one.queries, view.block.queries)
-            opening, all_read = choose_cut(view, *one.spending.per_group(view.heads))
-            given = answer(view, opening, all_read, field.temper, field.tilt)
-            output[:, here] = given.output.unflatten(1, (view.heads, -1)).flatten(0, 1)
-            spent = spent + opening.reads.unflatten(1, (view.heads, -1)).flatten(0, 1).sum(1)
-        away = (output - one.wanted).norm(dim=(1, 2))
-        errors.append(away / one.wanted.norm(dim=(1, 2)).clamp_min(1e-30))
-        reads.append(spent / one.queries.numel())
+            opening, all_read = choose_cut(view, *per_group)
+            given = answer(view, opening, all_read, field.temper, field.tilt, by_tokens=True)
+            output[:, :, here] = given.output.unflatten(1, (view.heads, -1))
+            spent += opening.reads.unflatten(1, (view.heads, -1)).sum(2)
+        away = (output - wanted).norm(dim=(2, 3)).flatten()
+        errors.append(away / wanted.norm(dim=(2, 3)).flatten().clamp_min(1e-30))
+        reads.append(spent.flatten() / one.queries.numel())
     return Judged(geometric(torch.stack(errors), 0), torch.stack(reads).mean(0))
+
+
+def _until(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> FramedLayer:
+    """Without the keys that no query sees."""
+    given, end = layer.activations, int(queries.max()) + 1
+    if not given.causal or end == given.tokens:
+        return layer
+    seen = replace(
+        given, q=given.q[:, :end], k=given.k[:, :end], v=given.v[:, :end],
+        near_special=given.near_special[:end],
+    )  # fmt: skip
+    return replace(
+        layer, activations=seen, q=layer.q[:, :, :end], k=layer.k[:, :end], v=layer.v[:, :end],
+        x=layer.x[:, :end], y=layer.y[:, :, :end],
+    )  # fmt: skip
+
+
+def _of_groups(layer: FramedLayer, at: Int[Tensor, " G"]) -> FramedLayer:
+    """Some of a layer's key/value heads, all but its activations and its tree."""
+    q, k, v, x, y = (tensor[at] for tensor in (layer.q, layer.k, layer.v, layer.x, layer.y))
+    return replace(layer, q=q, k=k, v=v, x=x, y=y)
 
 
 def geometric(errors: Tensor, dim: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 
 from hsa.field.splat_field import DOCUMENT, PHRASE, SplatField
@@ -16,14 +16,18 @@ class KeySample:
     """Keys of one key/value head, drawn from all texts so far, each with nearly the same chance.
 
     Attributes:
-        x: in the frame.
+        x: in the frame, in half precision: it is what a run holds most of.
         weight: exact attention that the key drew from the sampled queries of its text.
         seen: keys that the sample was drawn from.
     """
 
-    x: Float[Tensor, "K D"]
+    x: Float16[Tensor, "K D"]
     weight: Float[Tensor, " K"]
     seen: int
+
+    def of(self, chosen: Bool[Tensor, " K"] | slice = slice(None)) -> Float[Tensor, "M D"]:
+        """Keys in full precision, all unless told otherwise."""
+        return self.x[chosen].float()
 
     def joined(
         self, x: Float[Tensor, "T D"], weight: Float[Tensor, " T"], most: int,
@@ -31,7 +35,7 @@ class KeySample:
     ) -> KeySample:  # fmt: skip
         """With one more text's keys; the cost is that of the text and of the sample."""
         seen = self.seen + x.shape[0]
-        pool, of_pool = torch.cat([self.x, x]), torch.cat([self.weight, weight])
+        pool, of_pool = torch.cat([self.x, _halved(x)]), torch.cat([self.weight, weight])
         if pool.shape[0] > most:
             chance = torch.ones(pool.shape[0])
             chance[: self.x.shape[0]] = self.seen / max(self.x.shape[0], 1)
@@ -40,9 +44,14 @@ class KeySample:
         return KeySample(pool, of_pool, seen)
 
 
+def _halved(x: Tensor) -> Tensor:
+    most = torch.finfo(torch.float16).max
+    return x.clamp(-most, most).half()
+
+
 def no_keys(dim: int) -> KeySample:
     """Of no text."""
-    return KeySample(torch.zeros(0, dim), torch.zeros(0), 0)
+    return KeySample(torch.zeros(0, dim, dtype=torch.float16), torch.zeros(0), 0)
 
 
 def nearest(field: SplatField, x: Float[Tensor, "K D"]) -> Int[Tensor, "K 3"]:
@@ -81,11 +90,12 @@ class Cloud:
 
 def cloud(field: SplatField, keys: KeySample) -> Cloud:
     """Moments of the sample at every splat of every level."""
-    own = nearest(field, keys.x)
+    x = keys.of()
+    own = nearest(field, x)
     count = torch.zeros(field.splats)
     first, second = torch.zeros_like(field.position), torch.zeros_like(field.position)
     for level in range(3):
-        d = keys.x - field.position[own[:, level]]
+        d = x - field.position[own[:, level]]
         count.index_add_(0, own[:, level], torch.ones(d.shape[0]))
         first.index_add_(0, own[:, level], d)
         second.index_add_(0, own[:, level], d * d)

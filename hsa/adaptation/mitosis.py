@@ -59,7 +59,7 @@ def mitoses(
     for row in score.topk(min(max(most, 0), field.splats)).indices.tolist():
         if float(score[row]) <= threshold:
             break
-        mine = keys.x[known.own[:, level] == row] if level == PHRASE else _children(head, row)
+        mine = keys.of(known.own[:, level] == row) if level == PHRASE else _children(head, row)
         axis = principal_axis(mine)
         if axis is not None:
             edit = _divided(head, row, axis, float(score[row]), threshold, new_id)

@@ -16,7 +16,8 @@ class Trial:
     Attributes:
         kind: "structure" (with the drift that follows it) or "drift" alone.
         objective: error + price · reads on the held texts, before and after; geometric means.
-        kept_error: error on the texts that must not be forgotten, before and after.
+        kept_error: error on the texts that must not be forgotten, before and after; None without
+            such texts, and where the held texts had said no already.
     """
 
     kind: str

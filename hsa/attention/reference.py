@@ -17,7 +17,7 @@ from hsa.attention.spending import Spending
 from hsa.attention.tails import saturated
 from hsa.attention.views import BlockView, block_views, into_layer, phrase_log_mass
 from hsa.field.layer_field import LayerField
-from hsa.field.splat_field import PHRASE
+from hsa.field.splat_field import PHRASE, SECTION
 from hsa.field.tree import PromptTree
 
 NEGATIVE_MASS_LIMIT = 0.02
@@ -92,8 +92,15 @@ def answer(
     exact: Bool[Tensor, "G B"],
     temper: Float[Tensor, "G R 3"],
     tilt: Float[Tensor, "G R 3"],
+    by_tokens: bool = False,
 ) -> Answer:
-    """Z, closed answers and output (design §5-6) of the rows of one block."""
+    """Z, closed answers and output (design §5-6) of the rows of one block.
+
+    Args:
+        by_tokens: take closed splats' values as Σ_j A_ij v_j, what their keys would be given, in
+            place of m̂ (v̄ + θ C y). Equal but for rounding; needs no covariance, so it is cheaper
+            for few queries, and a view may come without.
+    """
     tree = view.layer.tree
     opened_key = _of_phrase(opening.opened, tree)
     read = view.near | (view.block.far & (opened_key | exact.unsqueeze(-1)))
@@ -103,31 +110,46 @@ def answer(
     mass = (log_mass - log_z.unsqueeze(-1)).exp()
     theta = saturated(view.per_row(tilt), view.spread)
     theta = theta.masked_fill(~opening.closed, 0.0)
-    if bool((theta != 0).any()):
-        shares = closed_shares(view, mass, theta)
-        excess = -shares.clamp_max(0).sum(-1, keepdim=True) > NEGATIVE_MASS_LIMIT
-        theta = theta.masked_fill(excess, 0.0)
+    flat = leaning = torch.zeros(())
+    if by_tokens or bool((theta != 0).any()):
+        flat, leaning = _shares(view, mass, theta)
+        excess = -(flat + leaning).clamp_max(0).sum(-1, keepdim=True) > NEGATIVE_MASS_LIMIT
+        theta, leaning = theta.masked_fill(excess, 0.0), leaning.masked_fill(excess, 0.0)
     weights = (logits - log_z.unsqueeze(-1)).exp()
-    output = weights @ view.layer.v + mass @ view.moments.value
-    tilted = view.moments.covariance_times(mass * theta, view.y)
-    return Answer(read, log_mass, log_z, theta, output + tilted)
+    if by_tokens:
+        output = (weights + flat + leaning) @ view.layer.v
+    else:
+        tilted = view.moments.covariance_times(mass * theta, view.y)
+        output = weights @ view.layer.v + mass @ view.moments.value + tilted
+    return Answer(read, log_mass, log_z, theta, output)
 
 
 def closed_shares(
     view: BlockView, mass: Float[Tensor, "G B C"], theta: Float[Tensor, "G B C"]
 ) -> Float[Tensor, "G B T"]:
     """A_ij of the far tokens below closed splats: m_s (1 + θ_s·y·(x_j - x̄_s)) / (n_s Z)."""
+    flat, leaning = _shares(view, mass, theta)
+    return flat + leaning
+
+
+def _shares(
+    view: BlockView, mass: Float[Tensor, "G B C"], theta: Float[Tensor, "G B C"]
+) -> tuple[Float[Tensor, "G B T"], Float[Tensor, "G B T"]]:
+    """m_s / (n_s Z) of the far tokens below closed splats, and what the tilt adds to it."""
     share = mass / view.moments.count.clamp_min(1).unsqueeze(1)
     slope = share * theta
-    level_part = share - slope * (view.y @ view.moments.mean.mT)
-    constant = torch.zeros_like(view.logits)
-    gradient = torch.zeros_like(view.logits)
-    for level in range(3):
-        node = view.layer.tree.key_node[:, :, level].unsqueeze(1).expand_as(view.logits)
-        on_level = (view.layer.tree.level == level).unsqueeze(1)
-        constant += level_part.masked_fill(~on_level, 0.0).gather(2, node)
-        gradient += slope.masked_fill(~on_level, 0.0).gather(2, node)
-    return (constant + gradient * (view.y @ view.layer.x.mT)).masked_fill(~view.block.far, 0.0)
+    centre = slope * (view.y @ view.moments.mean.mT)
+    below = torch.cat([share, slope, centre], dim=1).mT.contiguous()
+    tree = view.layer.tree
+    for level in (SECTION, PHRASE):  # What closed ancestors give comes down to the Phrases.
+        above = torch.stack([of[at] for of, at in zip(below, tree.parent, strict=True)])
+        below += above.masked_fill((tree.level != level).unsqueeze(-1), 0.0)
+    # All rows of a group look up the same node of a token: copied as one.
+    phrase = tree.key_node[:, :, PHRASE]
+    of_token = torch.stack([of[at] for of, at in zip(below, phrase, strict=True)])
+    of_token[:, ~view.block.far] = 0.0
+    flat, slope, centre = of_token.mT.chunk(3, dim=1)
+    return flat, slope * (view.layer.x @ view.y.mT).mT - centre
 
 
 def _of_phrase(of_node: Bool[Tensor, "G B C"], tree: PromptTree) -> Bool[Tensor, "G B T"]:

@@ -110,15 +110,22 @@ class BlockView:
         return self.gaussian + 0.5 * share * self.spread + scatter
 
 
-def block_views(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> Iterator[BlockView]:
-    """Every block of the queries asked for, moments carried along the text by adding sums."""
+def block_views(
+    layer: FramedLayer, queries: Int[Tensor, " Q"], crossed: bool = True
+) -> Iterator[BlockView]:
+    """Every block of the queries asked for, moments carried along the text by adding sums.
+
+    Args:
+        crossed: with the covariance of keys and values.
+    """
     causal, special = layer.activations.causal, layer.activations.near_special
-    sums = no_sums(layer.tree, layer.v.shape[-1])
+    none = no_sums(layer.tree, layer.v.shape[-1], crossed)
+    sums = none
     counted = torch.zeros_like(special)
     k = layer.k.double()
     for block in layer.near.blocks(queries, special, causal):
         if bool((counted & ~block.far).any()):
-            sums, counted = no_sums(layer.tree, layer.v.shape[-1]), torch.zeros_like(special)
+            sums, counted = none, torch.zeros_like(special)
         sums = add_keys(layer.tree, sums, layer.x, layer.v, block.far & ~counted)
         counted = block.far
         known = moments(layer.tree, sums)

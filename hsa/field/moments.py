@@ -17,7 +17,8 @@ from hsa.field.tree import PromptTree
 class Sums:
     """Sums over the keys of each node, centred on its persistent position: d = x - μ.
 
-    They add: the sums of two sets of keys, or of a node's children after recentring.
+    They add: the sums of two sets of keys, or of a node's children after recentring. `cross` has
+    no elements where nobody asked for it.
     """
 
     count: Float[Tensor, "G C"]
@@ -69,15 +70,20 @@ class Moments:
         return total
 
 
-def no_sums(tree: PromptTree, value_dim: int) -> Sums:
-    """Sums of no keys at all."""
+def no_sums(tree: PromptTree, value_dim: int, crossed: bool = True) -> Sums:
+    """Sums of no keys at all.
+
+    Args:
+        crossed: with Σ v dᵀ, the dearest of them, without which there is no covariance.
+    """
     groups, nodes, dim = tree.centre.shape
+    wide = value_dim if crossed else 0
 
     def zeros(*shape: int) -> Tensor:
         return torch.zeros(groups, nodes, *shape, device=tree.centre.device)
 
     return Sums(
-        zeros(), zeros(dim), zeros(dim), zeros(value_dim), zeros(), zeros(value_dim, dim)
+        zeros(), zeros(dim), zeros(dim), zeros(value_dim), zeros(), zeros(wide, dim)
     )  # fmt: skip
 
 
@@ -112,9 +118,10 @@ def add_keys(
             sums.second.view(-1, dim).index_add_(0, node, d * d)
             sums.value.view(-1, value_dim).index_add_(0, node, value)
             sums.value_square.view(-1).index_add_(0, node, square)
-            sums.cross.view(-1, value_dim, dim).index_add_(
-                0, node, value.unsqueeze(-1) * d.unsqueeze(-2)
-            )
+            if sums.cross.numel():
+                sums.cross.view(-1, value_dim, dim).index_add_(
+                    0, node, value.unsqueeze(-1) * d.unsqueeze(-2)
+                )
     return sums
 
 

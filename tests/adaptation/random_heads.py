@@ -47,7 +47,7 @@ def random_keys(seed: int, count: int = 400, dim: int = DIM) -> KeySample:
     generator = torch.Generator().manual_seed(seed + 2)
     x = 4 * torch.randn(8, dim, generator=generator).repeat(count // 8, 1)
     x = x + torch.randn(count, dim, generator=generator)
-    return KeySample(x, torch.rand(count, generator=generator), count)
+    return KeySample(x.half(), torch.rand(count, generator=generator), count)
 
 
 def random_text(
