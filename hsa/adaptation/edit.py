@@ -39,7 +39,7 @@ class Splats:
 
 @dataclass(frozen=True)
 class Moves:
-    """Splats that stay who they are and stand elsewhere, in bytes: position += step · code.
+    """Splats that stay who they are and stand elsewhere, coarsely: position += step · code.
 
     `widened` is added to each splat's log spread, the same in every dimension.
     """
@@ -50,10 +50,15 @@ class Moves:
     widened: Float[Tensor, " M"]
 
 
+STEPS = 7
+"""Steps that a splat's largest move in one dimension has; a log is mostly moves, and the next
+event mends what rounding left."""
+
+
 def moves(splat_id: Tensor, delta: Float[Tensor, "M D"], widened: Float[Tensor, " M"]) -> Moves:
-    """The nearest moves in 255 steps a splat."""
-    step = delta.abs().amax(1).clamp_min(1e-12) / 127
-    code = (delta / step.unsqueeze(1)).round().clamp(-127, 127).to(torch.int8)
+    """The nearest moves of so many steps either way."""
+    step = delta.abs().amax(1).clamp_min(1e-12) / STEPS
+    code = (delta / step.unsqueeze(1)).round().clamp(-STEPS, STEPS).to(torch.int8)
     return Moves(splat_id, code, step, widened)
 
 

@@ -2,7 +2,7 @@
 
     magic   8 bytes, the last of them the format's number
     record  length (4 bytes), sha256 of the seal before and this payload (32 bytes), payload
-    payload length of the header (4 bytes), JSON header, zlib of the body
+    payload length of the header (4 bytes), zlib of the JSON header, zlib of the body
 
 A record is written whole or not at all as far as a reader sees: what a kill leaves of one is
 told from damage by where it stands, and `mend` drops it.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from hsa.errors import FieldError
 
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"HSA-LOG" + bytes([FORMAT])
 SEAL = 32
 MOST = 1 << 30
@@ -60,7 +60,8 @@ class LogWriter:
 
     def append(self, record: Record) -> None:
         """Write one record."""
-        header = json.dumps(record.header, separators=(",", ":"), allow_nan=False).encode()
+        text = json.dumps(record.header, separators=(",", ":"), allow_nan=False)
+        header = zlib.compress(text.encode(), 6)
         payload = len(header).to_bytes(4, "little") + header + zlib.compress(record.body, 6)
         self.seal = hashlib.sha256(self.seal + payload).digest()
         with self.path.open("ab") as file:
@@ -78,7 +79,8 @@ def read_records(path: Path) -> Iterator[Record]:
     content = _content(path)
     for payload, _, _ in _payloads(content, path):
         length = int.from_bytes(payload[:4], "little")
-        yield Record(json.loads(payload[4 : 4 + length]), zlib.decompress(payload[4 + length :]))
+        header, body = payload[4 : 4 + length], payload[4 + length :]
+        yield Record(json.loads(zlib.decompress(header)), zlib.decompress(body))
 
 
 def mend(path: Path) -> tuple[int, bytes]:
@@ -101,11 +103,14 @@ def _content(path: Path) -> bytes:
             f"{path.name} is no adaptation log", got=f"{len(content)} bytes of another kind",
             needed="a file that `python -m hsa adapt` wrote",
         )  # fmt: skip
-    if content[7:8] > MAGIC[7:8]:
+    if content[7:8] != MAGIC[7:8]:
+        newer = content[7:8] > MAGIC[7:8]
         raise FieldError(
-            f"The log {path.name} is newer than this program", got=f"format {content[7]}",
-            needed=f"format {FORMAT} or older", attempt="update HSA Explorer",
-        )  # fmt: skip
+            f"The log {path.name} is of {'a newer' if newer else 'an older'} program",
+            got="no format" if len(content) < 8 else f"format {content[7]}",
+            needed=f"format {FORMAT}",
+            attempt="update HSA Explorer" if newer else "run the adaptation again",
+        )
     return content
 
 
