@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hsa.adaptation.edit import Edit, Head, apply_edits
 from hsa.adaptation.evidence import no_evidence
+from hsa.adaptation.evidence_log import LoggedEvidence, values
 from hsa.adaptation.film_curves import curves
 from hsa.adaptation.recording import Happening, Recording
 from hsa.adaptation.replay import Fields, Log, rebuilt
@@ -55,6 +56,7 @@ def film(
                     reel.apply(batch)
                 happenings += [reel.happening(edit, trial, number) for edit in batch if _told(edit)]
         reel.end_of(number)
+        reel.told(step.evidence)
     return reel.recording(title, ("start", *names), happenings, curves(before, steps))
 
 
@@ -111,6 +113,7 @@ class _Reel:
     born: list[int] = field(default_factory=list)
     died: dict[int, int] = field(default_factory=dict)
     frames: list[_Keyframes] = field(default_factory=list)
+    evidence: list[tuple[Tensor, LoggedEvidence] | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.head = Head(self.first, no_evidence(self.first), int(self.first.splat_id.max()) + 1)
@@ -125,6 +128,7 @@ class _Reel:
         ):
             self._welcome(splat, level, 0)
         self.end_of(0)
+        self.told(None)
 
     def _welcome(self, splat: int, level: int, step: int) -> None:
         self.number_of[splat] = len(self.ids)
@@ -195,6 +199,22 @@ class _Reel:
         self.last = was
         self.steps = step + 1
 
+    def told(self, evidence: LoggedEvidence | None) -> None:
+        """What was known of the splats that stand after the step."""
+        ids = self.head.field.splat_id.tolist()
+        if evidence is None or evidence.mass.numel() != len(ids):
+            self.evidence.append(None)
+        else:
+            number = torch.tensor([self.number_of[splat] for splat in ids])
+            self.evidence.append((number, evidence))
+
+    def _evidence(self, name: str) -> Float[Tensor, "S M"]:
+        over_time = torch.full((self.steps, len(self.ids)), torch.nan)
+        for step, told in enumerate(self.evidence):
+            if told is not None:
+                over_time[step, told[0]] = values(getattr(told[1], name))
+        return over_time
+
     def recording(
         self, title: str, names: tuple[str, ...], happenings: list[Happening], drawn: tuple
     ) -> Recording:
@@ -212,6 +232,7 @@ class _Reel:
             frame_splat=splat[order], frame_step=step[order],
             frame_x=place[order, 0], frame_y=place[order, 1], frame_share=share[order],
             frame_parent=parent[order], happenings=tuple(happenings), curves=drawn,
+            mass=self._evidence("mass"), error=self._evidence("error"),
         )  # fmt: skip
 
 

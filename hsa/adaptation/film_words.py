@@ -10,7 +10,7 @@ from hsa.field.splat_field import LEVELS
 
 MEASURED = {
     "birth": "distance of its keys",
-    "mitosis": "error of its answer and keys, to its level's mean",
+    "mitosis": "error of its answer and keys, in units of its level's mean,",
     "merge": "cost of joining",
     "death": "prior share",
 }

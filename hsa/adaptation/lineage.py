@@ -2,7 +2,7 @@
 
 A step is one text in one layer. Accepted edits stand there with the tensors that they put, so
 that a field is rebuilt without the model and without the texts; of those rolled back, what they
-touched and why.
+touched and why. Beside them stands what the text told of every splat.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from hsa.adaptation.edit import Edit, Moves, Splats
+from hsa.adaptation.evidence_log import LoggedEvidence
 from hsa.adaptation.log_file import Record
 from hsa.adaptation.settings import AdaptationSettings
 from hsa.adaptation.step import HeadStep, Trial
@@ -101,6 +102,7 @@ def step_record(step: StepRecord) -> Record:
             "pace": head.step.pace,
             "saved": head.step.saved,
             "trials": [_trial(trial, body) for trial in head.step.trials],
+            "told": _told(head.step.evidence, body),
         }
         for head in step.heads
     ]
@@ -120,7 +122,7 @@ def step_of(record: Record) -> StepRecord:
             HeadStep(
                 tuple(_trial_of(trial, body) for trial in head["trials"]), head["error"],
                 head["reads"], tuple(head["thresholds"]), tuple(head["splats"]), head["pace"],
-                head["saved"],
+                head["saved"], _told_of(head["told"], body),
             ),
             head["checksum"],
         )
@@ -129,6 +131,20 @@ def step_of(record: Record) -> StepRecord:
     return StepRecord(
         given["number"], given["text"], given["tokens"], given["held"], given["layer"], heads
     )
+
+
+def _told(evidence: LoggedEvidence | None, body: list[bytes]) -> int:
+    """How many splats it is of."""
+    if evidence is None:
+        return 0
+    body += [of.contiguous().numpy().tobytes() for of in (evidence.mass, evidence.error)]
+    return evidence.mass.numel()
+
+
+def _told_of(splats: int, body: _Body) -> LoggedEvidence | None:
+    if not splats:
+        return None
+    return LoggedEvidence(body.take(torch.uint8, splats), body.take(torch.uint8, splats))
 
 
 def _trial(trial: Trial, body: list[bytes]) -> dict:

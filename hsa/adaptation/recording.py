@@ -60,6 +60,8 @@ class Recording:
         frame_splat, frame_step: keyframes, sorted by splat, then step: from this step on the
             splat stands at `frame_x`, `frame_y` with the prior share `frame_share` below the
             splat `frame_parent` (-1: none). Each splat has one at `born`.
+        mass, error: evidence of every splat after every step, as in `LoggedEvidence`; NaN where
+            it did not stand or no text told of it. The player does not need them.
     """
 
     title: str
@@ -76,3 +78,5 @@ class Recording:
     frame_parent: Int[Tensor, " F"]
     happenings: tuple[Happening, ...]
     curves: tuple[Curve, ...]
+    mass: Float[Tensor, "S M"] | None = None
+    error: Float[Tensor, "S M"] | None = None

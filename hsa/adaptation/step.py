@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hsa.adaptation.edit import Edit, Kind
+from hsa.adaptation.evidence_log import LoggedEvidence
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class HeadStep:
         thresholds: by level, after the step.
         pace: factor on the rate of drift, halved by each drift that was rolled back.
         saved: edits that rules have saved up, by kind and level.
+        evidence: of every splat after the step; none where a text was held and told nothing.
     """
 
     trials: tuple[Trial, ...]
@@ -49,6 +51,7 @@ class HeadStep:
     splats: tuple[int, ...]
     pace: float
     saved: dict[str, float]
+    evidence: LoggedEvidence | None = None
 
 
 def tally(steps: Iterable[HeadStep]) -> dict[bool, Counter[str]]:

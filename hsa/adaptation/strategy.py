@@ -13,6 +13,7 @@ from torch import Tensor
 from hsa.activations import Activations
 from hsa.adaptation.edit import Head, apply_edits
 from hsa.adaptation.evidence import no_evidence
+from hsa.adaptation.evidence_log import logged
 from hsa.adaptation.held import (
     Judged,
     Probe,
@@ -129,7 +130,7 @@ class LayerAdaptation:
             if decided is not None:
                 return self._recalled(decided)
             error = judge(self.held[-1:], self.stacked()).error
-            return self._steps({}, self._by_group(error), 0.0)
+            return self._steps({}, self._by_group(error), 0.0, learned=False)
         error, reads = self._learn(activations)
         self.tokens_waiting += activations.tokens
         self.texts_waiting += 1
@@ -339,8 +340,9 @@ class LayerAdaptation:
         return list(self._of(everyone, of_heads).values())
 
     def _steps(
-        self, trials: dict[int, list[Trial]], error: list[float], reads: float
-    ) -> list[HeadStep]:
+        self, trials: dict[int, list[Trial]], error: list[float], reads: float,
+        learned: bool = True,
+    ) -> list[HeadStep]:  # fmt: skip
         steps = []
         for group in self.groups:
             state = self.states[group]
@@ -351,6 +353,7 @@ class LayerAdaptation:
                     tuple(dict(of.values) for of in state.thresholds),
                     tuple(int((level == at).sum()) for at in range(3)),
                     state.pace, dict(state.allowance.saved),
+                    logged(state.head.evidence) if learned else None,
                 )
             )  # fmt: skip
         return steps

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from pages.ui.adapt_run import Run
 
 BINARY = "application/octet-stream"
+IMAGE = {
+    name: {"displaylogo": False, "displayModeBar": True,
+           "toImageButtonOptions": {"format": name.lower(), "filename": "adaptation", "scale": 2}}
+    for name in ("PNG", "SVG")
+}  # fmt: skip
+"""How a figure leaves by the camera above it."""
 
 
 def film_downloads(shown: Film) -> None:
@@ -35,6 +41,21 @@ def film_downloads(shown: Film) -> None:
             "Curves (CSV)", lambda: curves_csv(shown.recording), f"{name}.csv", "text/csv",
             on_click="ignore", key="download-curves",
         )  # fmt: skip
+
+
+def curves_to_keep(recording: Recording, step: int) -> None:
+    """All curves as one figure, for a paper or a talk; drawn when asked for."""
+    from hsa.figures.adaptation import curves_figure
+
+    if not st.toggle("Curves as a figure", key="show-curves"):
+        return
+    kind = st.segmented_control(
+        "Image", list(IMAGE), default="PNG", required=True, key="curves-kind",
+        help="What the camera above the figure saves.",
+    )  # fmt: skip
+    st.plotly_chart(
+        curves_figure(recording, step), key=f"curves-{kind}", config=IMAGE[kind or "PNG"]
+    )
 
 
 def run_downloads(run: Run) -> None:

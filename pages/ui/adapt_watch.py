@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui import adapt_recorded, adapt_run, choices
-from pages.ui.adapt_export import film_downloads
+from pages.ui.adapt_export import IMAGE, curves_to_keep, film_downloads
 from pages.ui.adapt_recorded import Film
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals, show
@@ -23,6 +23,10 @@ AXES = (
     "Every mark is a splat: squares Documents, diamonds Sections, discs Phrases, larger with a "
     "larger prior share. Across and up are the two principal axes of all positions that ever "
     "stood in this head's field; they are fitted once, so what moves on the map moved in the field."
+)
+EVIDENCE = (
+    "What the texts told of it, blended with what earlier ones did: exact attention on the far "
+    "keys that it holds, and what its closed answer moved outputs by. Held texts tell nothing."
 )
 NEXT = "Press play or drag the step; click an event to go to it, or a splat for its history."
 
@@ -122,14 +126,20 @@ def _player(shown: Film) -> None:
         choices.STEP.choose(state.step)
     if state.selected != choices.SPLAT.value:
         choices.SPLAT.choose(state.selected)
-    _history(shown.recording, state.selected)
+    _history(shown.recording, state.selected, state.step)
+    curves_to_keep(shown.recording, state.step)
 
 
-def _history(recording: Recording, selected: int | None) -> None:
+def _history(recording: Recording, selected: int | None, step: int) -> None:
     from hsa.adaptation.film_words import history
+    from hsa.figures.adaptation import evidence_figure
 
     if selected is None:
         return
     with st.container(border=True):
         st.markdown(f"**What happened to splat {selected}**")
         st.markdown("\n".join(f"- {plain(told)}" for told in history(recording, selected)))
+        figure = evidence_figure(recording, selected, step)
+        if figure is not None:
+            st.caption(EVIDENCE)
+            st.plotly_chart(figure, key="adapt-evidence", config=IMAGE["SVG"])

@@ -190,7 +190,7 @@ def test_a_splat_has_a_history_in_words() -> None:
     assert history(shown, a)[-1].startswith("It divided into #100 and #101 at step 2 (text 1): ")
     came, ended = history(shown, 100)
     assert f"came of a division of #{a} at step 2" in came
-    why = "error of its answer and keys, to its level's mean 2, over the threshold 1"
+    why = "error of its answer and keys, in units of its level's mean, 2, over the threshold 1"
     assert f"{why}; the objective" in came
     assert "merged into #102 at step 3" in ended
     assert any("mitosis of it was tried once and rolled back" in told for told in history(shown, b))

@@ -106,7 +106,7 @@ def test_a_log_cut_in_the_middle_is_refused_and_can_be_continued(tmp_path: Path)
     assert read_log(path).finished
 
 
-def test_files_of_another_kind_and_newer_ones_are_refused(tmp_path: Path) -> None:
+def test_files_of_another_kind_and_of_other_formats_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     with pytest.raises(FieldError, match="cannot be read"):
         read_log(path)
@@ -116,7 +116,11 @@ def test_files_of_another_kind_and_newer_ones_are_refused(tmp_path: Path) -> Non
     path.write_bytes(b"HSA-LOG\xff")
     with pytest.raises(FieldError, match="newer"):
         read_log(path)
-    path.write_bytes(b"HSA-LOG\x01")
+    for older in (b"HSA-LOG\x01", b"HSA-LOG"):
+        path.write_bytes(older)
+        with pytest.raises(FieldError, match="older"):
+            read_log(path)
+    LogWriter.create(path)
     with pytest.raises(FieldError, match="lacks"):
         read_log(path)
 

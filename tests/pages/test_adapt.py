@@ -108,8 +108,11 @@ def test_a_link_restores_the_film_the_step_and_the_splat() -> None:
     words = said(app)
     assert f"What happened to splat {splat}" in words
     assert f"came of a division of #{int(recording.splat_id[divided.before[0]])}" in words
-    assert "threshold" in words
+    assert "threshold" in words and "exact attention on the far keys" in words
     assert address(app) == {"film": "18,2", "step": "6", "splat": str(splat)}
+    assert len(app.get("plotly_chart")) == 1  # Its evidence over time.
+    app.toggle(key="show-curves").set_value(True).run()
+    assert len(app.get("plotly_chart")) == 2 and not app.exception
     app = visit(film="99,2", step="x", splat="-1", part="what").run()
     words = said(app)
     assert "no layer 99" in words
