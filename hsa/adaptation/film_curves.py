@@ -27,7 +27,7 @@ def curves(before: SplatField, steps: Sequence[HeadStep]) -> tuple[Curve, ...]:
     first, after = _objective(steps)
     at_start = [int((before.level == level).sum()) for level in range(len(LEVELS))]
     fired = [_fired(step) for step in steps]
-    changed = [0.0, *(_changed(step) / sum(step.splats) for step in steps)]
+    changed = [0.0, *(step.churn() for step in steps)]
     return (
         _curve("of the text read", "error", "relative output error",
                [steps[0].error, *(step.error for step in steps)]),
@@ -93,9 +93,3 @@ def _kept(steps: Sequence[HeadStep]) -> list[float]:
 def _fired(step: HeadStep) -> dict[str, int]:
     kept = tally([step])[True]
     return {kind: kept[kind] for kind in STRUCTURE}
-
-
-def _changed(step: HeadStep) -> int:
-    """Splats that came or went."""
-    kept = [edit for trial in step.trials if trial.accepted for edit in trial.edits()]
-    return sum(len(edit.removed) + edit.put.splat_id.numel() for edit in kept)

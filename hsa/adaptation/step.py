@@ -53,6 +53,12 @@ class HeadStep:
     saved: dict[str, float]
     evidence: LoggedEvidence | None = None
 
+    def churn(self) -> float:
+        """Splats that were born or left, as a share of those that stand."""
+        kept = [edit for trial in self.trials if trial.accepted for edit in trial.edits()]
+        changed = sum(len(edit.removed) + edit.put.splat_id.numel() for edit in kept)
+        return changed / max(sum(self.splats), 1)
+
 
 def tally(steps: Iterable[HeadStep]) -> dict[bool, Counter[str]]:
     """Edits by kind: True those that were accepted, False those rolled back."""

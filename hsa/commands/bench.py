@@ -15,6 +15,7 @@ MEASUREMENTS = {
     "attention": "hsa.commands.bench_attention",
     "decode": "hsa.commands.bench_decode",
     "adaptation": "hsa.commands.bench_adaptation",
+    "rules": "hsa.commands.bench_rules",
 }
 
 
