@@ -37,7 +37,10 @@ class Probe:
         tokens = self.layer.activations.tokens
         half = tokens // 2
         end = tokens - int(torch.randint(tokens - half, (1,), generator=generator))
-        queries = one_block(self.layer.activations, most, end)
+        return self.asked(one_block(self.layer.activations, most, end))
+
+    def asked(self, queries: Int[Tensor, " Q"]) -> Probe:
+        """The same text with other queries."""
         return _asked(self.layer, self.spending, queries)
 
 

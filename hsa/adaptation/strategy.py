@@ -75,6 +75,7 @@ class LayerAdaptation:
         layer: int,
         groups: Sequence[int] | None = None,
     ) -> None:
+        self.first = tuple(fields)
         self.temper, self.tilt, self.spending = temper, tilt, spending
         self.settings, self.layer = settings, layer
         self.groups = tuple(range(len(fields)) if groups is None else groups)
@@ -150,6 +151,22 @@ class LayerAdaptation:
         """A text to judge on: never learned from, forgotten when newer ones come."""
         held = [*self.held, self._probe(activations)]
         self.held = held[-self.settings.held_texts :]
+
+    def on_held(self) -> list[tuple[float, float]]:
+        """Error of each chosen head at the ends of the held texts: of the field that it began
+        from, and now; nothing where no text was held.
+        """
+        most = self.settings.held_queries
+        asked = [
+            one.asked(one_block(one.layer.activations, most, one.layer.activations.tokens))
+            for one in self.held
+        ]
+        if not asked:
+            return []
+        before = judge(asked, stack(self.first, self.temper, self.tilt))
+        now = judge(asked, self.stacked())
+        errors = [self._by_group(of.error) for of in (before, now)]
+        return [(errors[0][group], errors[1][group]) for group in self.groups]
 
     def _probe(self, activations: Activations) -> Probe:
         text = beginning(activations, self.settings.held_tokens)

@@ -85,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         "model": loaded.name, "texts": len(texts), "layers": layers,
         "field_bytes": args.out.stat().st_size, "log_bytes": log.stat().st_size,
     }  # fmt: skip
+    if adapted.held is not None:
+        result |= {"held_before": adapted.held[0], "held_after": adapted.held[1]}
     if args.test:  # What the file holds, rounding included.
         stored = load_field(args.out, loaded.fingerprint)
         result |= _tested(loaded, field, stored, args, layers)
@@ -145,7 +147,7 @@ def _tested(
         sys.stderr.write(f"Measuring {name}\n")
 
     test = gains(loaded, before, after, read_texts(args.test), layers, True, told)
-    result = _of_gains(test)
+    result = of_gains(test)
     if args.first_domain:
         first = gains(loaded, before, after, read_texts(args.first_domain), layers, False, told)
         result |= {"first_domain_before": first.before, "first_domain_after": first.after,
@@ -154,7 +156,8 @@ def _tested(
     return result
 
 
-def _of_gains(test: Gains) -> dict[str, object]:
+def of_gains(test: Gains) -> dict[str, object]:
+    """What was gained, under the names that commands print."""
     return {
         "before": test.before, "after": test.after, "fitted_on_prompt": test.own,
         "gap_closed": test.closed, "gap_closed_interval": test.interval,

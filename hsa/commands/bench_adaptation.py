@@ -27,19 +27,30 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--layers", default="5,15,25", help="numbers with commas between")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--without", nargs="+", default=[], metavar="RULE")
+    parser.add_argument("--test", nargs="+", type=Path, default=[], metavar="DIR_OR_FILE",
+                        help="unseen texts to measure what was gained")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print JSON."""
-    from hsa.commands.adapt import settings_of, which_of
+    from hsa.commands.adapt import of_gains, settings_of, which_of
+    from hsa.commands.fit import read_texts
     from hsa.evaluation.adaptation_cost import adaptation_cost
+    from hsa.evaluation.adapted import gains
 
     args.set = ["tokens_per_text=1000", *args.set]
     args.heads = "all"
     loaded = loaded_model(args)
     field = field_of(args, loaded)
-    cost = adaptation_cost(loaded, field, _cut(args), settings_of(args), which_of(args, field))
-    sys.stdout.write(json.dumps(asdict(cost) | {"share": cost.share}, indent=1) + "\n")
+    which = which_of(args, field)
+    cost, adapted = adaptation_cost(loaded, field, _cut(args), settings_of(args), which)
+    result = asdict(cost) | {"share": cost.share}
+    if (held := adapted.on_held()) is not None:
+        result |= {"held_before": held[0], "held_after": held[1]}
+    if args.test:
+        layers, tests = sorted(which.groups), read_texts(args.test)
+        result |= of_gains(gains(loaded, field, adapted.adapted(), tests, layers, True))
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return 0
 
 

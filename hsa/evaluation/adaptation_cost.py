@@ -39,8 +39,9 @@ def adaptation_cost(
     texts: Sequence[Text],
     settings: AdaptationSettings,
     which: Which,
-) -> AdaptationCost:
-    """Time both in turn, text by text, so that a machine that slows down slows both.
+) -> tuple[AdaptationCost, Adaptation]:
+    """Time both in turn, text by text, so that a machine that slows down slows both; the cost, and
+    the run as it ended.
 
     The forward passes are the model's own under standard attention, up to the keys of its last
     layer: a little less than a whole pass, so that the share comes out a little high.
@@ -66,4 +67,4 @@ def adaptation_cost(
         adapting += time.perf_counter() - start
         tokens_read += len(tokens)
     events = sum(layer.events for layer in run.layers.values())
-    return AdaptationCost(len(texts), tokens_read, forward, adapting, events)
+    return AdaptationCost(len(texts), tokens_read, forward, adapting, events), run

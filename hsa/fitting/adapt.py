@@ -48,11 +48,17 @@ class Which:
 
 @dataclass(frozen=True)
 class Adapted:
-    """The field after the last text, and the texts that were too short to say anything."""
+    """The field after the last text, and the texts that were too short to say anything.
+
+    Attributes:
+        held: error on the held texts, of the field before and after: the mean over heads of
+            geometric means over texts. None where no text was held.
+    """
 
     field: ModelField
     passed_over: tuple[str, ...]
     stopped: bool
+    held: tuple[float, float] | None
 
 
 class Adaptation:
@@ -203,6 +209,14 @@ class Adaptation:
             heads[layer] = tuple(adaptation.fields)
         return replace(self.field, heads=tuple(heads), fitted_on=(*self.field.fitted_on, *sources))
 
+    def on_held(self) -> tuple[float, float] | None:
+        """Mean error on the held texts, of the field that the run began from and of the present."""
+        pairs = [pair for layer in self.layers.values() for pair in layer.on_held()]
+        if not pairs:
+            return None
+        before, after = (sum(of) / len(pairs) for of in zip(*pairs, strict=True))
+        return before, after
+
     def _tokens(self, text: Text) -> Tokens | None:
         if not text.content.strip():
             return None
@@ -266,4 +280,4 @@ def adapt(
         )  # fmt: skip
     if not stopped:
         run.end()
-    return Adapted(run.adapted(sources), tuple(passed), stopped)
+    return Adapted(run.adapted(sources), tuple(passed), stopped, run.on_held())

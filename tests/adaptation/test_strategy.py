@@ -37,6 +37,18 @@ def test_accepted_edits_never_raise_the_objective_on_the_held_texts() -> None:
     assert 0 < accepted < tried
 
 
+def test_the_field_of_the_beginning_is_judged_beside_the_present_one() -> None:
+    layer = adaptation()
+    assert layer.on_held() == []
+    layer.read(random_text(0))
+    assert all(before == now for before, now in layer.on_held())
+    for number in range(1, 10):
+        layer.read(random_text(number))
+    assert all(before != now for before, now in layer.on_held())
+    layer.states = adaptation().states
+    assert all(before == now for before, now in layer.on_held())
+
+
 def test_what_is_rolled_back_leaves_the_field_as_it_was() -> None:
     layer = adaptation()
     for number in range(8):
