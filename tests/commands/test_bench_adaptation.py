@@ -1,4 +1,4 @@
-"""`hsa bench rules`: every rule off in turn, on the same texts, with intervals."""
+"""`hsa bench adaptation` and `hsa bench rules`: costs, and every rule off in turn."""
 
 from __future__ import annotations
 
@@ -39,3 +39,18 @@ def test_measures_each_rule_switched_off(
 def test_what_errs_twice_as_much_everywhere_does_so_in_every_draw() -> None:
     errors = torch.rand(5, 12, generator=torch.Generator().manual_seed(0), dtype=torch.double)
     assert torch.allclose(paired_draws(2 * errors, errors), torch.ones(1, dtype=torch.double))
+
+
+def test_adapting_is_timed_beside_forward_passes_and_measured(
+    tmp_path: Path, story: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts, test = tmp_path / "texts.txt", tmp_path / "test.txt"
+    texts.write_text((story * (1 + 28_000 // len(story)))[:28_000], "utf-8")
+    test.write_text(story[:1500], "utf-8")
+    given = ["bench", "adaptation", "--texts", str(texts), "--test", str(test), "--count", "3",
+             "--layers", "4", *SMALL]  # fmt: skip
+    assert main(given) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["texts"] == 3 and found["tokens"] == 3 * 192 and found["events"] > 0
+    assert found["share"] == pytest.approx(found["adapting_seconds"] / found["forward_seconds"])
+    assert found["held_before"] > 0 and found["before"] > 0 and found["splats_off"] > 0
