@@ -12,7 +12,7 @@ from torch import Tensor
 from hsa.activations import Activations
 from hsa.adaptation.evidence import Evidence
 from hsa.adaptation.keys import nearest, routing_variance
-from hsa.attention.reference import Answer, answer, choose_cut
+from hsa.attention.reference import Answer, answer, choose_cut, closed_shares
 from hsa.attention.spending import Spending
 from hsa.attention.views import BlockView, FramedLayer, block_views, into_layer
 from hsa.field.layer_field import LayerField
@@ -49,9 +49,9 @@ def observe(
     """
     layer = into_layer(activations, layer_field)
     rows = _Rows(layer, queries.numel())
-    for view in block_views(layer, queries):
+    for view in block_views(layer, queries, crossed=False):
         opening, exact = choose_cut(view, *spending.per_group(view.heads))
-        given = answer(view, opening, exact, layer_field.temper, layer_field.tilt)
+        given = answer(view, opening, exact, layer_field.temper, layer_field.tilt, by_tokens=True)
         rows.add(view, opening.closed, given)
     return [_of_group(layer, rows, group, field) for group, field in enumerate(fields)]
 
@@ -87,7 +87,7 @@ class _Rows:
         mass = (given.log_mass - given.log_z.unsqueeze(-1)).exp()  # m̂ / Ẑ
         true_mass = exact_mass / scale * closed  # m / Ẑ
         true_value = _closed_values(view, far, closed.shape[-1]) / scale.unsqueeze(-1)
-        value = mass.unsqueeze(-1) * view.moments.value.unsqueeze(1) + _tilted(view, mass, given)
+        value = _closed_values(view, closed_shares(view, mass, given.tilt), closed.shape[-1])
         mean = true_value / true_mass.clamp_min(1e-12).unsqueeze(-1)
         mean = torch.where((true_mass > 1e-12).unsqueeze(-1), mean, view.moments.value.unsqueeze(1))
         by_mass = (mass - true_mass).unsqueeze(-1) * (mean - wanted.unsqueeze(2))
@@ -119,12 +119,6 @@ def _closed_values(view: BlockView, far: Tensor, nodes: int) -> Float[Tensor, "G
             child = (tree.level[group] == level).nonzero().squeeze(1)
             total[group].index_add_(1, tree.parent[group, child], total[group][:, child])
     return total
-
-
-def _tilted(view: BlockView, mass: Tensor, given: Answer) -> Float[Tensor, "G B C V"]:
-    """m̂ θ C y of every closed node."""
-    leaned = torch.einsum("gbd,gcvd->gbcv", view.y, view.moments.covariance())
-    return (mass * given.tilt).unsqueeze(-1) * leaned
 
 
 def _of_group(layer: FramedLayer, rows: _Rows, group: int, field: SplatField) -> Observation:
