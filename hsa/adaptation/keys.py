@@ -13,7 +13,7 @@ from hsa.field.splat_field import DOCUMENT, PHRASE, SplatField
 
 @dataclass(frozen=True)
 class KeySample:
-    """Keys of one key/value head, drawn from all texts so far, each with nearly the same chance.
+    """Keys of one key/value head, drawn from all texts so far, each with the same chance.
 
     Attributes:
         x: in the frame, in half precision: it is what a run holds most of.
@@ -37,9 +37,10 @@ class KeySample:
         seen = self.seen + x.shape[0]
         pool, of_pool = torch.cat([self.x, _halved(x)]), torch.cat([self.weight, weight])
         if pool.shape[0] > most:
-            chance = torch.ones(pool.shape[0])
-            chance[: self.x.shape[0]] = self.seen / max(self.x.shape[0], 1)
-            drawn = torch.multinomial(chance, most, generator=generator).sort().values
+            fresh = min(round(most * x.shape[0] / seen), x.shape[0])
+            stay = torch.randperm(self.x.shape[0], generator=generator)[: most - fresh]
+            join = torch.randperm(x.shape[0], generator=generator)[: most - stay.numel()]
+            drawn = torch.cat([stay, self.x.shape[0] + join]).sort().values
             pool, of_pool = pool[drawn], of_pool[drawn]
         return KeySample(pool, of_pool, seen)
 
@@ -47,6 +48,10 @@ class KeySample:
 def _halved(x: Tensor) -> Tensor:
     most = torch.finfo(torch.float16).max
     return x.clamp(-most, most).half()
+
+
+CHUNK = 2048
+"""Keys whose scores are made at once, so that they stay near the processor."""
 
 
 def no_keys(dim: int) -> KeySample:
@@ -62,10 +67,10 @@ def nearest(field: SplatField, x: Float[Tensor, "K D"]) -> Int[Tensor, "K 3"]:
     rounds of that made the error of layer 18 grow by 113 %, where five rounds of the nearest mean
     took 40 % off it.
     """
-    rows = field.rows(PHRASE)
-    position = field.position[rows]
-    score = x @ position.mT - 0.5 * position.square().sum(1)
-    return field.ancestors()[score.argmax(1)]
+    position = field.position[field.rows(PHRASE)]
+    half = -0.5 * position.square().sum(1)
+    best = [torch.addmm(half, part, position.mT).argmax(1) for part in x.split(CHUNK)]
+    return field.ancestors()[torch.cat(best)]
 
 
 def routing_variance(field: SplatField) -> Float[Tensor, "N D"]:
@@ -89,16 +94,24 @@ class Cloud:
 
 
 def cloud(field: SplatField, keys: KeySample) -> Cloud:
-    """Moments of the sample at every splat of every level."""
+    """Moments of the sample at every splat: of Phrases by their keys, above by their children."""
     x = keys.of()
     own = nearest(field, x)
-    count = torch.zeros(field.splats)
-    first, second = torch.zeros_like(field.position), torch.zeros_like(field.position)
-    for level in range(3):
-        d = x - field.position[own[:, level]]
-        count.index_add_(0, own[:, level], torch.ones(d.shape[0]))
-        first.index_add_(0, own[:, level], d)
-        second.index_add_(0, own[:, level], d * d)
+    phrase = own[:, PHRASE]
+    d = x - field.position[phrase]
+    count = torch.bincount(phrase, minlength=field.splats).float()
     n = count.clamp_min(1).unsqueeze(1)
-    mean = first / n
-    return Cloud(own, count, field.position + mean, (second / n - mean * mean).clamp_min(0))
+    first = torch.zeros_like(field.position).index_add_(0, phrase, d) / n
+    second = torch.zeros_like(field.position).index_add_(0, phrase, d * d) / n
+    mean, variance = field.position + first, (second - first * first).clamp_min(0)
+    for level in (PHRASE - 1, DOCUMENT):
+        child, at = field.rows(level + 1), field.rows(level)
+        up = field.parent[child]
+        held = count[child].unsqueeze(1)
+        count = count.index_add(0, up, count[child])
+        n = count[at].clamp_min(1).unsqueeze(1)
+        centre = torch.zeros_like(mean).index_add_(0, up, held * mean[child])[at] / n
+        mean[at] = centre.where(count[at].unsqueeze(1) > 0, field.position[at])
+        apart = held * (variance[child] + (mean[child] - mean[up]).square())
+        variance[at] = torch.zeros_like(mean).index_add_(0, up, apart)[at] / n
+    return Cloud(own, count, mean, variance)
