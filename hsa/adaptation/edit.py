@@ -41,25 +41,34 @@ class Splats:
 class Moves:
     """Splats that stay who they are and stand elsewhere, coarsely: position += step · code.
 
-    `widened` is added to each splat's log spread, the same in every dimension.
+    Log spreads change likewise, by `widened` in units of `width_step`; log amplitudes by `weighed`.
     """
 
     splat_id: Int[Tensor, " M"]
     code: Int8[Tensor, "M D"]
     step: Float[Tensor, " M"]
-    widened: Float[Tensor, " M"]
+    widened: Int8[Tensor, "M D"]
+    width_step: Float[Tensor, " M"]
+    weighed: Float[Tensor, " M"]
 
 
 STEPS = 7
-"""Steps that a splat's largest move in one dimension has; a log is mostly moves, and the next
+"""Steps that a splat's largest change in one dimension has; a log is mostly moves, and the next
 event mends what rounding left."""
 
 
-def moves(splat_id: Tensor, delta: Float[Tensor, "M D"], widened: Float[Tensor, " M"]) -> Moves:
+def moves(
+    splat_id: Int[Tensor, " M"], delta: Float[Tensor, "M D"], widened: Float[Tensor, "M D"],
+    weighed: Float[Tensor, " M"],
+) -> Moves:  # fmt: skip
     """The nearest moves of so many steps either way."""
-    step = delta.abs().amax(1).clamp_min(1e-12) / STEPS
-    code = (delta / step.unsqueeze(1)).round().clamp(-STEPS, STEPS).to(torch.int8)
-    return Moves(splat_id, code, step, widened)
+    return Moves(splat_id, *_coded(delta), *_coded(widened), weighed)
+
+
+def _coded(change: Float[Tensor, "M D"]) -> tuple[Int8[Tensor, "M D"], Float[Tensor, " M"]]:
+    step = change.abs().amax(1).clamp_min(1e-12) / STEPS
+    code = (change / step.unsqueeze(1)).round().clamp(-STEPS, STEPS).to(torch.int8)
+    return code, step
 
 
 @dataclass(frozen=True)
@@ -171,13 +180,16 @@ def apply_edits(head: Head, edits: Sequence[Edit]) -> Head:
 
 
 def _moved(head: Head, edits: Sequence[Edit]) -> SplatField:
-    position, log_spread = head.field.position.clone(), head.field.log_spread.clone()
+    field = head.field
+    position, log_spread = field.position.clone(), field.log_spread.clone()
+    log_amplitude = field.log_amplitude.clone()
     for edit in edits:
-        if edit.moved is not None:
-            row = head.row_of(edit.moved.splat_id)
-            position[row] += edit.moved.step.unsqueeze(1) * edit.moved.code
-            log_spread[row] += edit.moved.widened.unsqueeze(1)
-    return replace(head.field, position=position, log_spread=log_spread)
+        if (moved := edit.moved) is not None:
+            row = head.row_of(moved.splat_id)
+            position[row] += moved.step.unsqueeze(1) * moved.code
+            log_spread[row] += moved.width_step.unsqueeze(1) * moved.widened
+            log_amplitude[row] += moved.weighed
+    return replace(field, position=position, log_spread=log_spread, log_amplitude=log_amplitude)
 
 
 def _gone(head: Head, edits: Sequence[Edit], put_id: Tensor) -> Int[Tensor, " M"]:

@@ -171,7 +171,8 @@ def _edit(edit: Edit, accepted: bool, body: list[bytes]) -> dict:
                    put.log_amplitude]  # fmt: skip
         if edit.moved is not None:
             moved = edit.moved
-            tensors += [moved.splat_id.int(), moved.code, moved.step, moved.widened]
+            tensors += [moved.splat_id.int(), moved.code, moved.step, moved.widened,
+                        moved.width_step, moved.weighed]  # fmt: skip
         body += [tensor.contiguous().numpy().tobytes() for tensor in tensors]
         described["dim"] = put.position.shape[1]
     return described
@@ -204,6 +205,7 @@ def _edit_of(given: dict, accepted: bool, body: _Body) -> Edit:
         if count := given["moved"]:
             moved = Moves(
                 body.take(torch.int32, count).long(), body.take(torch.int8, count, dim),
+                body.take(torch.float32, count), body.take(torch.int8, count, dim),
                 body.take(torch.float32, count), body.take(torch.float32, count),
             )  # fmt: skip
     else:

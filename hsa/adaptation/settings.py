@@ -34,7 +34,7 @@ class AdaptationSettings:
     )
     merge_rate: float = hyperparameter(0.04, 0.0, 0.1, "of splats", "merges aimed at per event")
     death_rate: float = hyperparameter(0.01, 0.0, 0.1, "of splats", "deaths aimed at per event")
-    drift_share: float = hyperparameter(0.25, 0.0, 1.0, "of splats", "splats that drift per event")
+    drift_share: float = hyperparameter(1.0, 0.0, 1.0, "of splats", "splats that drift per event")
     drift_rate: float = hyperparameter(1.0, 0.0, 1.0, "", "how far a Phrase goes to its keys' mean")
     section_rate: float = hyperparameter(1.0, 0.0, 2.0, "×", "rates of Sections, to the Phrases'")
     document_rate: float = hyperparameter(0.1, 0.0, 2.0, "×", "rates of Documents, to the Phrases'")

@@ -98,7 +98,8 @@ def everything(seed: int = 0) -> Story:
                (True, [[edit("death", [c], shift=0.01)]]), kept=True)  # fmt: skip
     many = torch.tensor(rest[:50])
     delta = torch.randn(50, DIM, generator=torch.Generator().manual_seed(seed))
-    story.told((True, [[edit("drift", moved=moves(many, delta, torch.zeros(50)))],
+    moved = moves(many, delta, torch.zeros_like(delta), torch.zeros(50))
+    story.told((True, [[edit("drift", moved=moved)],
                        [edit("drift", adopted=((d, home),))]]))  # fmt: skip
     story.told((True, [[edit("birth", splats=put((106,), home, 5))], [edit("death", [106])]]))
     return story
