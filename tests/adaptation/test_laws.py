@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hsa.adaptation.birth import births
 from hsa.adaptation.death import deaths
-from hsa.adaptation.drift import adoptions, drifts
-from hsa.adaptation.edit import Edit, Head, apply_edits, no_splats
+from hsa.adaptation.drift import MOST, adoptions, drifts
+from hsa.adaptation.edit import STEPS, Edit, Head, apply_edits, no_splats
 from hsa.adaptation.keys import cloud
 from hsa.adaptation.merge import blended_share, merges, runnalls, siblings, together
 from hsa.adaptation.mitosis import divided, mitoses
@@ -187,3 +187,30 @@ def test_one_batch_equals_its_edits_one_after_the_other() -> None:
         one_by_one = apply_edits(one_by_one, [edit])
     for name in ("position", "log_spread", "log_amplitude", "parent", "splat_id"):
         assert torch.equal(getattr(at_once, name), getattr(one_by_one.field, name)), name
+
+
+@given(seed=SEEDS)
+@FEW
+def test_drift_brings_splats_to_their_keys_and_keeps_the_mass_of_those_that_move(seed: int) -> None:
+    head, keys = random_head(seed), random_keys(seed)
+    known = cloud(head.field, keys)
+    edits = drifts(head, known, PHRASE, rate=1.0, share=1.0)
+    after = apply_edits(head, edits).field
+    held = known.count > 0
+    held[: head.field.rows(PHRASE).start] = False
+    away = (known.mean - head.field.position).abs().amax(1)[held]
+    left = (known.mean - after.position).abs().amax(1)[held]
+    assert bool((left <= away / (2 * STEPS) + 1e-5).all())
+    assert torch.equal(after.position[~held], head.field.position[~held])
+    assert torch.equal(after.log_amplitude[~held], head.field.log_amplitude[~held])
+    for name in ("log_spread", "log_amplitude"):
+        changed = getattr(after, name) - getattr(head.field, name)
+        assert float(changed.abs().max()) <= 2 * MOST
+    mass = after.log_amplitude[held].exp().sum()
+    torch.testing.assert_close(mass, head.field.log_amplitude[held].exp().sum())
+    wanted = known.count[held] / known.count[held].sum()
+
+    def apart(share: torch.Tensor) -> float:
+        return float((share[held] / share[held].sum() - wanted).abs().sum())
+
+    assert apart(after.log_amplitude.exp()) <= apart(head.field.log_amplitude.exp()) + 1e-5
