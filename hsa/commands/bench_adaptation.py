@@ -28,7 +28,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--without", nargs="+", default=[], metavar="RULE")
     parser.add_argument("--test", nargs="+", type=Path, default=[], metavar="DIR_OR_FILE",
-                        help="unseen texts to measure what was gained")  # fmt: skip
+                        help="unseen texts, cut as long as those read")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,13 +43,15 @@ def run(args: argparse.Namespace) -> int:
     loaded = loaded_model(args)
     field = field_of(args, loaded)
     which = which_of(args, field)
-    cost, adapted = adaptation_cost(loaded, field, _cut(args), settings_of(args), which)
+    settings = settings_of(args)
+    cost, adapted = adaptation_cost(loaded, field, _cut(args), settings, which)
     result = asdict(cost) | {"share": cost.share}
     if (held := adapted.on_held()) is not None:
         result |= {"held_before": held[0], "held_after": held[1]}
     if args.test:
         layers, tests = sorted(which.groups), read_texts(args.test)
-        result |= of_gains(gains(loaded, field, adapted.adapted(), tests, layers, True))
+        after, most = adapted.adapted(), settings.tokens_per_text
+        result |= of_gains(gains(loaded, field, after, tests, layers, True, most=most))
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return 0
 
