@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsa.adaptation.evidence_log import LEAST, logged, values
@@ -17,6 +17,7 @@ from .test_log import adaptation
 
 
 @given(st.lists(st.floats(0, 10, width=32), min_size=1, max_size=20))
+@settings(deadline=None)
 def test_values_come_back_to_an_eighth(told: list[float]) -> None:
     given = torch.tensor(told)
     head = random_head(1)
