@@ -74,6 +74,11 @@ class Choice(Generic[T]):
 
 MOST_READS = 1_000_000
 
+
+def _pair_text(pair: tuple[int, int] | None) -> str:
+    return "" if pair is None else f"{pair[0]},{pair[1]}"
+
+
 MODEL: Choice[str] = Choice("model", "smollm2", readers.name, "a model's name, hub id or folder")
 SAMPLE: Choice[str] = Choice("sample", "", readers.one_of(*SAMPLES), "the name of a sample")
 TEXT: Choice[str] = Choice(
@@ -103,7 +108,7 @@ OPENING: Choice[Opening] = Choice(
 )
 CELL: Choice[tuple[int, int] | None] = Choice(
     "cell", None, readers.pair, "two positions, query,key",
-    lambda cell: "" if cell is None else f"{cell[0]},{cell[1]}",
+    _pair_text,
 )  # fmt: skip
 FROM: Choice[int | None] = Choice(
     "from", None, readers.whole(0, 1_000_000), "the first position to show in the maps"
@@ -136,7 +141,7 @@ PART: Choice[Part] = Choice(
 )
 FILM: Choice[tuple[int, int] | None] = Choice(
     "film", None, readers.pair, "a layer and a key/value head, 8,2",
-    lambda head: "" if head is None else f"{head[0]},{head[1]}",
+    _pair_text,
 )  # fmt: skip
 STEP: Choice[int] = Choice("step", 0, readers.whole(0, 1_000_000), "a step of the film, from 0")
 SPLAT: Choice[int | None] = Choice("splat", None, readers.whole(0, 2**31 - 1), "the id of a splat")
