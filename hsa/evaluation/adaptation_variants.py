@@ -106,9 +106,8 @@ def compare_variants(
         tokens = first_tokens(loaded.tokenize(text.content), min(4096, loaded.max_tokens))
         found = text_errors(loaded, fields, tokens, True, layers)
         reads.append(found.reads)
-        for name, of_heads in found.errors.items():
-            of_groups = of_heads.double().unflatten(1, (found.groups, -1)).mean(-1)
-            errors.setdefault(name, []).append(_chosen(of_groups, layers, which))
+        for name in found.errors:
+            errors.setdefault(name, []).append(_chosen(found.by_group(name), layers, which))
     table = {name: torch.stack(rows) for name, rows in errors.items()}  # [text, head]
     return Comparison(
         *(float(table[name].mean()) for name in (SHIPPED, OWN, SPLATS_OFF)),

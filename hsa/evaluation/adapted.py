@@ -45,9 +45,13 @@ class TextErrors:
     errors: Mapping[str, Float[Tensor, "L H"]]
     reads: float
 
+    def by_group(self, name: str) -> Float[Tensor, "L G"]:
+        """Of each key/value head: the mean over its query heads."""
+        return self.errors[name].double().unflatten(1, (self.groups, -1)).mean(-1)
+
     def mean(self, name: str, heads: Sequence[tuple[int, int]] | None = None) -> float:
         """Over all heads, or over the query heads of some (layer, key/value head)."""
-        errors = self.errors[name].double().unflatten(1, (self.groups, -1)).mean(-1)
+        errors = self.by_group(name)
         if heads is None:
             return float(errors.mean())
         chosen = [errors[self.layers.index(layer), group] for layer, group in heads]
