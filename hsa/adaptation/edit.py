@@ -53,8 +53,8 @@ class Moves:
 
 
 STEPS = 7
-"""Steps that a splat's largest change in one dimension has; a log is mostly moves, and the next
-event mends what rounding left."""
+"""Steps that a splat's largest change in one dimension has; a log is mostly moves. What is judged
+is the rounded move."""
 
 
 def moves(

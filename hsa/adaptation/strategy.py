@@ -275,7 +275,8 @@ class LayerAdaptation:
 
         Whoever is judged by the same queries again and again learns to please them: what happens
         to suit them stays, and hardly a proposal is better by as much. On court cases 37 and 45 %
-        of the gap were closed so at layers 22 and 18, with other queries 48 and 60 %.
+        of the gap were closed so at layers 22 and 18, with other queries 48 and 60 %: one run
+        each, and two runs of a layer differ by ten points and more.
         """
         generator = self._generator(-1, self.events)
         most = self.settings.held_queries
