@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import torch
 
-from hsa.adaptation.edit import Edit, Head, Splats
+from hsa.adaptation.edit import Edit, Head
 from hsa.adaptation.keys import Cloud, KeySample, routing_variance
+from hsa.adaptation.splats import Splats
 from hsa.field.seeding import k_means
 from hsa.field.splat_field import PHRASE
 

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from hsa.adaptation.edit import Edit, Head, no_splats
+from hsa.adaptation.edit import Edit, Head
+from hsa.adaptation.splats import no_splats
 from hsa.field.splat_field import PHRASE
 
 

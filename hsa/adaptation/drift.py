@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hsa.adaptation.edit import Edit, Head, moves, no_splats
+from hsa.adaptation.edit import Edit, Head
 from hsa.adaptation.keys import Cloud
+from hsa.adaptation.moves import moves
+from hsa.adaptation.splats import no_splats
 from hsa.field.seeding import LEAST_VARIANCE
 from hsa.field.splat_field import DOCUMENT, PHRASE, SplatField
 
@@ -15,9 +17,13 @@ MOST = 0.5
 """The most that one drift adds to a log spread or a log amplitude, or takes from it."""
 
 
+LEAST_PULL = 1.0
+"""What pulls less is left where it is."""
+
+
 def pull(head: Head, known: Cloud) -> Float[Tensor, " N"]:
     """How hard its keys pull at each splat: their number times squared distance of their mean,
-    in its own spreads.
+    in its own spreads. Where nothing but chance has moved the mean, it is about one.
     """
     away = (known.mean - head.field.position).square() / head.field.log_spread.exp()
     return known.count * away.mean(1)
@@ -35,35 +41,32 @@ def drifts(head: Head, known: Cloud, level: int, rate: float, share: float) -> l
     strength = pull(head, known).masked_fill(field.level != level, 0.0)
     most = max(1, round(share * int((field.level == level).sum())))
     row = strength.topk(most).indices
-    row = row[strength[row] > 0].sort().values
+    row = row[strength[row] > LEAST_PULL].sort().values
     if not row.numel() or rate <= 0:
         return []
     moved = moves(
-        field.splat_id[row], rate * (known.mean[row] - field.position[row]),
-        _widened(field, known, level, row, rate), _weighed(field, known, row, rate),
+        field, row, known.mean[row] - field.position[row], _wider(field, known, level, row),
+        _heavier(field, known, row), rate,
     )  # fmt: skip
     nobody = no_splats(field.position.shape[1])
     return [Edit("drift", level, (), nobody, moved, evidence=float(strength[row].mean()))]
 
 
-def _widened(
-    field: SplatField, known: Cloud, level: int, row: Tensor, rate: float
-) -> Float[Tensor, "M D"]:
-    """Towards the variance of the keys, shrunk to what is typical of the level as in a fit."""
+def _wider(field: SplatField, known: Cloud, level: int, row: Tensor) -> Float[Tensor, "M D"]:
+    """Log spreads to the variance of the keys, shrunk to the level's typical one as in a fit."""
     held = known.count.masked_fill(field.level != level, 0.0).unsqueeze(1)
     typical = (held * known.variance).sum(0) / held.sum()
     trust = held[row] / (held[row] + 2)
     wanted = trust * known.variance[row] + (1 - trust) * typical
     wanted = wanted.clamp_min(LEAST_VARIANCE * float(typical.mean())).clamp_min(1e-12)
-    return (rate * (wanted.log() - field.log_spread[row])).clamp(-MOST, MOST)
+    return (wanted.log() - field.log_spread[row]).clamp(-MOST, MOST)
 
 
-def _weighed(field: SplatField, known: Cloud, row: Tensor, rate: float) -> Float[Tensor, " M"]:
-    """Change of log amplitude; the splats that move have the mass that they had."""
+def _heavier(field: SplatField, known: Cloud, row: Tensor) -> Float[Tensor, " M"]:
+    """Log amplitudes to the keys' shares of the mass that these splats have."""
     share = field.log_amplitude[row].exp()
     wanted = share.sum() * known.count[row] / known.count[row].sum()
-    change = ((1 - rate) + rate * wanted / share).log().clamp(-MOST, MOST)
-    return change + (share.sum() / (share * change.exp()).sum()).log()
+    return (wanted / share).log().clamp(-MOST, MOST)
 
 
 def adoptions(head: Head, level: int, most: int) -> list[Edit]:

@@ -7,68 +7,18 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int, Int8
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hsa.adaptation.evidence import Evidence
+from hsa.adaptation.moves import Moves
+from hsa.adaptation.splats import Splats
 from hsa.errors import FieldError
 from hsa.field.splat_field import SplatField
 
 Kind = Literal["birth", "mitosis", "merge", "death", "drift"]
 KINDS: tuple[Kind, ...] = ("death", "merge", "birth", "mitosis", "drift")
 """In the order in which an event tries them: room is made before it is filled."""
-
-
-@dataclass(frozen=True)
-class Splats:
-    """Splats as they stand after an edit; parents by id, -1 for a Document."""
-
-    splat_id: Int[Tensor, " M"]
-    parent_id: Int[Tensor, " M"]
-    position: Float[Tensor, "M D"]
-    log_spread: Float[Tensor, "M D"]
-    log_amplitude: Float[Tensor, " M"]
-
-    def rounded(self) -> Splats:
-        """As a log stores them: positions and spreads in half precision."""
-        return Splats(
-            self.splat_id, self.parent_id, self.position.half().float(),
-            self.log_spread.half().float(), self.log_amplitude,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Moves:
-    """Splats that stay who they are and stand elsewhere, coarsely: position += step · code.
-
-    Log spreads change likewise, by `widened` in units of `width_step`; log amplitudes by `weighed`.
-    """
-
-    splat_id: Int[Tensor, " M"]
-    code: Int8[Tensor, "M D"]
-    step: Float[Tensor, " M"]
-    widened: Int8[Tensor, "M D"]
-    width_step: Float[Tensor, " M"]
-    weighed: Float[Tensor, " M"]
-
-
-STEPS = 7
-"""Steps that a splat's largest change in one dimension has; a log is mostly moves. What is judged
-is the rounded move."""
-
-
-def moves(
-    splat_id: Int[Tensor, " M"], delta: Float[Tensor, "M D"], widened: Float[Tensor, "M D"],
-    weighed: Float[Tensor, " M"],
-) -> Moves:  # fmt: skip
-    """The nearest moves of so many steps either way."""
-    return Moves(splat_id, *_coded(delta), *_coded(widened), weighed)
-
-
-def _coded(change: Float[Tensor, "M D"]) -> tuple[Int8[Tensor, "M D"], Float[Tensor, " M"]]:
-    step = change.abs().amax(1).clamp_min(1e-12) / STEPS
-    code = (change / step.unsqueeze(1)).round().clamp(-STEPS, STEPS).to(torch.int8)
-    return code, step
 
 
 @dataclass(frozen=True)
@@ -101,12 +51,6 @@ class Edit:
         """Ids that this edit removes, puts or moves."""
         moved = [] if self.moved is None else self.moved.splat_id.tolist()
         return {*self.removed, *self.put.splat_id.tolist(), *moved}
-
-
-def no_splats(dim: int) -> Splats:
-    """None at all, for an edit that only removes."""
-    none = torch.zeros(0, dtype=torch.long)
-    return Splats(none, none, torch.zeros(0, dim), torch.zeros(0, dim), torch.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -181,15 +125,10 @@ def apply_edits(head: Head, edits: Sequence[Edit]) -> Head:
 
 def _moved(head: Head, edits: Sequence[Edit]) -> SplatField:
     field = head.field
-    position, log_spread = field.position.clone(), field.log_spread.clone()
-    log_amplitude = field.log_amplitude.clone()
     for edit in edits:
-        if (moved := edit.moved) is not None:
-            row = head.row_of(moved.splat_id)
-            position[row] += moved.step.unsqueeze(1) * moved.code
-            log_spread[row] += moved.width_step.unsqueeze(1) * moved.widened
-            log_amplitude[row] += moved.weighed
-    return replace(field, position=position, log_spread=log_spread, log_amplitude=log_amplitude)
+        if edit.moved is not None:
+            field = edit.moved.applied(field, head.row_of(edit.moved.splat_id))
+    return field
 
 
 def _gone(head: Head, edits: Sequence[Edit], put_id: Tensor) -> Int[Tensor, " M"]:

@@ -46,16 +46,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a field leaves on the buffer, by query head: relative error, and reads.
+    """What a field leaves on X texts, by query head: relative error, and reads."""
 
-    Errors are geometric means over texts: an edit is asked to take the same share off everywhere,
-    so that no single query of one text decides. On court cases 38 and 27 % of the gap to fields
-    fitted on the texts themselves were closed so at layers 22 and 18, with arithmetic means 28
-    and 16 %.
-    """
-
-    error: Float[Tensor, " H"]
-    reads: Float[Tensor, " H"]
+    error: Float[Tensor, "X H"]
+    reads: Float[Tensor, "X H"]
 
 
 def probe(
@@ -73,7 +67,7 @@ def _asked(layer: FramedLayer, spending: Spending, queries: Int[Tensor, " Q"]) -
 def judge(
     probes: Sequence[Probe], field: LayerField, groups: Sequence[int] | None = None
 ) -> Judged:
-    """Error and reads of query heads over all probes.
+    """Error and reads of query heads on each probe.
 
     Args:
         field: of the whole layer; or of some of its key/value heads, `groups`, in that order.
@@ -100,7 +94,7 @@ def judge(
         away = (output - wanted).norm(dim=(2, 3)).flatten()
         errors.append(away / wanted.norm(dim=(2, 3)).flatten().clamp_min(1e-30))
         reads.append(spent.flatten() / one.queries.numel())
-    return Judged(geometric(torch.stack(errors), 0), torch.stack(reads).mean(0))
+    return Judged(torch.stack(errors), torch.stack(reads))
 
 
 def _until(layer: FramedLayer, queries: Int[Tensor, " Q"]) -> FramedLayer:
@@ -122,11 +116,6 @@ def _of_groups(layer: FramedLayer, at: Int[Tensor, " G"]) -> FramedLayer:
     """Some of a layer's key/value heads, all but its activations and its tree."""
     q, k, v, x, y = (tensor[at] for tensor in (layer.q, layer.k, layer.v, layer.x, layer.y))
     return replace(layer, q=q, k=k, v=v, x=x, y=y)
-
-
-def geometric(errors: Tensor, dim: int) -> Tensor:
-    """Geometric mean along a dimension; errors below a millionth count as that."""
-    return errors.clamp_min(1e-6).log().mean(dim).exp()
 
 
 def beginning(activations: Activations, tokens: int) -> Activations:

@@ -44,6 +44,11 @@ class KeySample:
             pool, of_pool = pool[drawn], of_pool[drawn]
         return KeySample(pool, of_pool, seen)
 
+    def beside(self, other: KeySample) -> KeySample:
+        """Both samples as one."""
+        x, weight = torch.cat([self.x, other.x]), torch.cat([self.weight, other.weight])
+        return KeySample(x, weight, self.seen + other.seen)
+
 
 def _halved(x: Tensor) -> Tensor:
     most = torch.finfo(torch.float16).max

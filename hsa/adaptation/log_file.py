@@ -20,7 +20,7 @@ from pathlib import Path
 
 from hsa.errors import FieldError
 
-FORMAT = 2
+FORMAT = 3
 MAGIC = b"HSA-LOG" + bytes([FORMAT])
 SEAL = 32
 MOST = 1 << 30

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hsa.adaptation.edit import Edit, Head, Splats
+from hsa.adaptation.edit import Edit, Head
 from hsa.adaptation.keys import Cloud
+from hsa.adaptation.splats import Splats
 from hsa.field.splat_field import SplatField
 
 

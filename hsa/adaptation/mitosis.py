@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hsa.adaptation.edit import Edit, Head, Splats
+from hsa.adaptation.edit import Edit, Head
 from hsa.adaptation.keys import Cloud, KeySample
+from hsa.adaptation.splats import Splats
 from hsa.field.splat_field import PHRASE
 
 SHIFT = 0.8

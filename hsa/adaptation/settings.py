@@ -27,6 +27,7 @@ class AdaptationSettings:
     held_queries: int = hyperparameter(64, 4, 256, "queries", "queries judged of a held text")
     queries: int = hyperparameter(16, 2, 256, "queries", "queries of a text compared with exact")
     keys_kept: int = hyperparameter(65536, 256, 10**6, "keys", "sample kept per key/value head")
+    rehearsal: float = hyperparameter(0.35, 0.0, 0.9, "of keys", "of the sample, from kept texts")
     history: float = hyperparameter(0.7, 0.0, 0.99, "", "α: share of the past in the evidence")
     birth_rate: float = hyperparameter(0.015, 0.0, 0.1, "of splats", "births aimed at per event")
     mitosis_rate: float = hyperparameter(
@@ -52,7 +53,7 @@ class AdaptationSettings:
         0.01, 0.0, 1.0, "", "rise of error allowed in an event that prunes"
     )
     price: float = hyperparameter(0.0, 0.0, 0.01, "per read", "error that a read must save")
-    forgetting: float = hyperparameter(0.1, 0.0, 1.0, "", "rise of error allowed on kept texts")
+    forgetting: float = hyperparameter(0.05, 0.0, 1.0, "", "rise of error allowed on kept texts")
     seed: int = hyperparameter(0, 0, 2**31, "", "seed of sampling and clustering")
     rules: tuple[Kind, ...] = field(default=KINDS)
     schedule: str = "constant"

@@ -8,14 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hsa.adaptation.edit import Edit, Head, Kind, Splats, apply_edits, moves, no_splats
+from hsa.adaptation.edit import Edit, Head, Kind, apply_edits
 from hsa.adaptation.evidence import no_evidence
 from hsa.adaptation.film import MOST_DRIFTS_NAMED, film, film_of_log, principal_axes
 from hsa.adaptation.film_words import history
 from hsa.adaptation.lineage import HeadRecord, Start, StepRecord, checksum
+from hsa.adaptation.moves import moves
 from hsa.adaptation.recording import Recording
 from hsa.adaptation.replay import Log
 from hsa.adaptation.settings import AdaptationSettings
+from hsa.adaptation.splats import Splats, no_splats
 from hsa.adaptation.step import HeadStep, Trial
 from hsa.errors import FieldError, InputError
 from hsa.field.seeding import seed_field
@@ -39,7 +41,7 @@ def put(ids: Sequence[int], parent: int, seed: int) -> Splats:
     return Splats(
         torch.tensor(ids), torch.full((many,), parent), torch.randn(many, DIM, generator=generator),
         torch.zeros(many, DIM), torch.full((many,), -4.0),
-    )  # fmt: skip
+    ).rounded()  # fmt: skip
 
 
 def edit(kind: Kind, removed: Sequence[int] = (), splats: Splats | None = None, **more) -> Edit:
@@ -98,7 +100,9 @@ def everything(seed: int = 0) -> Story:
                (True, [[edit("death", [c], shift=0.01)]]), kept=True)  # fmt: skip
     many = torch.tensor(rest[:50])
     delta = torch.randn(50, DIM, generator=torch.Generator().manual_seed(seed))
-    moved = moves(many, delta, torch.zeros_like(delta), torch.zeros(50))
+    field = story.fields[-1]
+    row = torch.stack([(field.splat_id == splat).nonzero()[0, 0] for splat in many])
+    moved = moves(field, row, delta, torch.zeros_like(delta), torch.zeros(50), rate=1.0)
     story.told((True, [[edit("drift", moved=moved)],
                        [edit("drift", adopted=((d, home),))]]))  # fmt: skip
     story.told((True, [[edit("birth", splats=put((106,), home, 5))], [edit("death", [106])]]))

@@ -62,14 +62,30 @@ def test_what_is_rolled_back_leaves_the_field_as_it_was() -> None:
 def test_kept_texts_bound_what_is_forgotten() -> None:
     layer = adaptation(replace(SETTINGS, forgetting=0.0))
     layer.keep(random_text(100))
-    first = [state.kept_at_first for state in layer.states]
     for number in range(8):
-        for group, step in enumerate(layer.read(random_text(number))):
+        steps = layer.read(random_text(number))
+        kept = layer.buffer.on_kept_before({})
+        for group, step in enumerate(steps):
             for trial in step.trials:
                 if trial.accepted:
                     assert trial.kept_error is not None
-                    now, start = trial.kept_error[1], first[group]
-                    assert start is not None and now <= max(start, trial.kept_error[0]) + 1e-9
+                    before, after = trial.kept_error
+                    assert after <= max(kept[group][0], before) + 1e-9
+
+
+@pytest.mark.parametrize("rehearsal", [0.0, 0.3, 0.9])
+def test_keys_of_kept_texts_are_among_those_that_splats_follow(rehearsal: float) -> None:
+    layer = adaptation(replace(SETTINGS, keys_kept=256, rehearsal=rehearsal))
+    for number in range(3):
+        layer.keep(random_text(100 + number))
+    for number in range(5):
+        layer.read(random_text(number))
+    for state in layer.states:
+        kept, read, both = state.kept_keys, state.keys, state.all_keys()
+        assert kept.x.shape[0] == round(rehearsal * 256)
+        assert both.x.shape[0] == 256
+        assert torch.equal(both.x[: read.x.shape[0]], read.x)
+        assert kept.seen > 3 * 150
 
 
 def test_a_rule_that_is_off_never_fires() -> None:
