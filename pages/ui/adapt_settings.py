@@ -36,8 +36,8 @@ PRESETS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
 }  # fmt: skip
 GROUPS = {
-    "Reading and judging": ("every", "tokens_per", "held", "hold", "queries", "keys", "history",
-                            "forgetting", "seed"),
+    "Reading and judging": ("every", "tokens_per", "held", "hold", "queries", "keys", "rehearsal",
+                            "history", "forgetting", "seed"),
     "How much changes": ("birth_rate", "mitosis_rate", "merge_rate", "death_rate", "drift",
                          "section_rate", "document_rate", "warm_up", "horizon"),
     "What must be shown, and how many splats": ("",),

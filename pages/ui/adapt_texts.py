@@ -58,7 +58,8 @@ def text_controls() -> Given:
     st.multiselect(
         "Not to be forgotten", list(SAMPLES), format_func=lambda name: SAMPLES[name].title,
         placeholder="Samples whose error must not rise",
-        help="Judged on before and after every event, and never learned from.",
+        help="Their error is bounded at every event, and their keys are rehearsed: splats follow "
+        "them beside those of the texts above.",
         **kept.widget("adapt-keep", []),
     )  # fmt: skip
     return replace(given, kept=gathered(kept.value("adapt-keep", []), "", "whole", ()).texts)

@@ -46,9 +46,9 @@ def clicked_splat(tab: Page, shown: Recording, step: int) -> int:
 
 def test_the_recorded_film_is_scrubbed_and_a_splat_told_of(tab: Page, app_address: str) -> None:
     expect = pytest.importorskip("playwright.sync_api").expect
-    shown = adapt_recorded.recorded_film(adapt_recorded.recorded_log(), 18, 2).recording
+    shown = adapt_recorded.recorded_film(adapt_recorded.recorded_log(), 15, 0).recording
     step = next(h.step for h in shown.happenings if h.accepted and h.kind == "mitosis")
-    tab.goto(f"{app_address}/adapt?film=18,2")
+    tab.goto(f"{app_address}/adapt?film=15,0")
     film(tab)
     tab.get_by_role("slider", name="Step").fill(str(step - 1))
     tab.wait_for_url(re.compile(f"step={step - 1}"))
