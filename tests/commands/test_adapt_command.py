@@ -32,7 +32,8 @@ def test_adapts_tests_and_replays(
     assert main(given) == 0
     result = json.loads(capsys.readouterr().out)
     assert {"before", "after", "fitted_on_prompt", "splats_off", "gap_closed", "reads",
-            "first_domain_before", "first_domain_after"} <= result.keys()  # fmt: skip
+            "first_domain_before", "first_domain_after",
+            "first_domain_rise_interval"} <= result.keys()  # fmt: skip
     assert result["held_before"] > 0 and result["held_after"] > 0
     assert {"birth", "mitosis", "merge", "death", "rolled_back"} <= result["events"].keys()
     log = out.with_suffix(".log")
