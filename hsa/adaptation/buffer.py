@@ -18,8 +18,8 @@ from hsa.field.splat_field import SplatField
 ByGroup = dict[int, float]
 """A number of each of some key/value heads."""
 
-Fields = Mapping[int, SplatField]
-"""Fields of some key/value heads."""
+GroupFields = Mapping[int, SplatField]
+"""GroupFields of some key/value heads."""
 
 
 class Buffer:
@@ -67,11 +67,11 @@ class Buffer:
         self._asked = [self.kept[at].asked_anew(most, generator) for at in sorted(drawn.tolist())]
         self._before = {}
 
-    def objective(self, fields: Fields) -> ByGroup:
+    def objective(self, fields: GroupFields) -> ByGroup:
         """Error + price · reads on the held texts."""
         return _objective(self._judged(self.held, fields), fields, self.settings.price)
 
-    def on_kept(self, fields: Fields) -> ByGroup:
+    def on_kept(self, fields: GroupFields) -> ByGroup:
         """Error on the kept texts that this event asks; of no head where there are none.
 
         Means as they are: what is forgotten shows in few queries, which look something up.
@@ -82,7 +82,7 @@ class Buffer:
         return dict(zip(fields, error.view(len(error), len(fields), -1).mean((0, 2)).tolist(),
                         strict=True))  # fmt: skip
 
-    def on_kept_before(self, fields: Fields) -> dict[int, tuple[float, float]]:
+    def on_kept_before(self, fields: GroupFields) -> dict[int, tuple[float, float]]:
         """Likewise of the fields of the beginning, and of those that the event found."""
         new = {group: field for group, field in fields.items() if group not in self._before}
         if new and self._asked:
@@ -91,17 +91,17 @@ class Buffer:
             self._before |= {group: (first[group], found[group]) for group in new}
         return self._before
 
-    def on_newest(self, fields: Fields) -> ByGroup:
+    def on_newest(self, fields: GroupFields) -> ByGroup:
         """Error on the text held last."""
         return _objective(self._judged(self.held[-1:], fields), fields)
 
-    def at_the_ends(self, fields: Fields) -> ByGroup:
+    def at_the_ends(self, fields: GroupFields) -> ByGroup:
         """Error at the ends of the held texts; of no head where no text was held."""
         most = self.settings.held_queries
         asked = [one.asked(_at_the_end(one.layer.activations, most)) for one in self.held]
         return _objective(self._judged(asked, fields), fields) if asked else {}
 
-    def _judged(self, probes: Sequence[Probe], fields: Fields) -> Judged:
+    def _judged(self, probes: Sequence[Probe], fields: GroupFields) -> Judged:
         at = list(fields)
         return judge(probes, stack(list(fields.values()), self.temper[at], self.tilt[at]), at)
 
@@ -114,7 +114,7 @@ LEAST_ERROR = 1e-3
 """Relative errors below count as so much: less is nothing to gain."""
 
 
-def _objective(judged: Judged, fields: Fields, price: float = 0.0) -> ByGroup:
+def _objective(judged: Judged, fields: GroupFields, price: float = 0.0) -> ByGroup:
     """Geometric means over texts and query heads: an edit is asked to take the same share off
     everywhere, so that no single query of one text decides. On court cases 38 and 27 % of the
     gap to fields fitted on the texts themselves were closed so at layers 22 and 18, with

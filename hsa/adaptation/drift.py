@@ -16,7 +16,6 @@ from hsa.field.splat_field import DOCUMENT, PHRASE, SplatField
 MOST = 0.5
 """The most that one drift adds to a log spread or a log amplitude, or takes from it."""
 
-
 LEAST_PULL = 1.0
 """What pulls less is left where it is."""
 

@@ -14,7 +14,7 @@ PLACE_STEP = 0.4
 """Of a splat's root mean square spread: nearer than half of it a splat is not moved."""
 
 WIDTH_STEP = 0.4
-"""Of log variance; that of a mean of thirty keys is known to a fourth."""
+"""Of log variance; the variance of thirty keys is known to a fourth."""
 
 SHARE_STEP = 0.25
 """Of log prior share."""

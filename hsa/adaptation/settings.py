@@ -22,12 +22,16 @@ class AdaptationSettings:
     every_tokens: int = hyperparameter(512, 0, 10**7, "tokens", "least tokens between two events")
     tokens_per_text: int = hyperparameter(4096, 32, 131072, "tokens", "most read of each text")
     hold_every: int = hyperparameter(4, 2, 50, "texts", "one text in so many is held to judge on")
-    held_texts: int = hyperparameter(5, 1, 50, "texts", "held texts kept, the newest")
+    held_texts: int = hyperparameter(
+        5, 1, 50, "texts", "held texts judged on, the newest; and as many kept ones, drawn"
+    )
     held_tokens: int = hyperparameter(2048, 32, 8192, "tokens", "most of a held text that is kept")
     held_queries: int = hyperparameter(64, 4, 256, "queries", "queries judged of a held text")
     queries: int = hyperparameter(16, 2, 256, "queries", "queries of a text compared with exact")
     keys_kept: int = hyperparameter(65536, 256, 10**6, "keys", "sample kept per key/value head")
-    rehearsal: float = hyperparameter(0.35, 0.0, 0.9, "of keys", "of the sample, from kept texts")
+    rehearsal: float = hyperparameter(
+        0.35, 0.0, 0.9, "of keys", "of a full sample, from kept texts"
+    )
     history: float = hyperparameter(0.7, 0.0, 0.99, "", "α: share of the past in the evidence")
     birth_rate: float = hyperparameter(0.015, 0.0, 0.1, "of splats", "births aimed at per event")
     mitosis_rate: float = hyperparameter(

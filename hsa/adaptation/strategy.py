@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hsa.activations import Activations
-from hsa.adaptation.buffer import Buffer, ByGroup, Fields
+from hsa.adaptation.buffer import Buffer, ByGroup, GroupFields
 from hsa.adaptation.edit import Head, apply_edits
 from hsa.adaptation.evidence import no_evidence
 from hsa.adaptation.evidence_log import logged
@@ -161,7 +161,7 @@ class LayerAdaptation:
         now = self.buffer.at_the_ends(self._fields())
         return [(before[group], now[group]) for group in before]
 
-    def _fields(self) -> Fields:
+    def _fields(self) -> GroupFields:
         return {group: self.states[group].head.field for group in self.groups}
 
     def _learn(self, activations: Activations) -> tuple[ByGroup, float]:
@@ -265,7 +265,9 @@ class LayerAdaptation:
         self, kind: str, proposals: dict[int, Proposal], before: ByGroup,
         trials: dict[int, list[Trial]],
     ) -> set[int]:  # fmt: skip
-        """Judge proposals of several heads at once; keep those that do no harm."""
+        """Judge proposals of several heads at once; keep those that lower the objective on the held
+        texts and forget no more than is allowed on the kept ones.
+        """
         if not proposals:
             return set()
         after = self.buffer.objective({at: of.head.field for at, of in proposals.items()})

@@ -41,16 +41,15 @@ def test_only_the_newest_texts_are_held_and_all_are_kept() -> None:
     assert texts.on_newest(OTHERS) != buffer(held=4).on_newest(OTHERS)
 
 
-def test_every_event_asks_other_queries_and_other_kept_texts() -> None:
+def test_every_event_asks_anew_and_the_same_again_for_the_same_seed() -> None:
     texts = buffer(held=2, kept=6)
-    asked = [event(texts, seed) for seed in range(2)]
     objectives, errors = [], []
     for seed in range(4):
         event(texts, seed)
         objectives.append(texts.objective(OTHERS)[0])
         errors.append(texts.on_kept(OTHERS)[0])
     assert len(set(objectives)) == len(set(errors)) == 4
-    assert event(asked[0], 3).on_kept(OTHERS)[0] == errors[3]
+    assert event(texts, 2).on_kept(OTHERS)[0] == errors[2]
 
 
 def test_what_was_found_before_is_of_this_event() -> None:
