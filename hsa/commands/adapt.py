@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.model import add_field, add_model, chosen, field_of, loaded_model
+from hsa.commands.out import add_out, check_out
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--texts", nargs="+", type=Path, required=True, metavar="DIR_OR_FILE")
     parser.add_argument("--keep", nargs="+", type=Path, default=[], metavar="DIR_OR_FILE",
                         help="texts whose error must not rise")  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, help="file ending in .safetensors")
+    add_out(parser)
     parser.add_argument("--log", type=Path, help="the log; beside --out if left out")
     parser.add_argument("--resume", action="store_true", help="continue a run that was stopped")
     parser.add_argument("--layers", default="all", help="all, or numbers with commas between")
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from hsa.adaptation.edit import KINDS
     from hsa.adaptation.replay import read_log
     from hsa.adaptation.step import tally
-    from hsa.commands.fit import check_out, read_texts
+    from hsa.commands.fit import read_texts
     from hsa.field.checkpoint import load_field, save_field
     from hsa.fitting.adapt import adapt
 

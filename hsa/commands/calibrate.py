@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.model import add_field, add_model, field_of, loaded_model
+from hsa.commands.out import add_out, check_out
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -25,12 +26,12 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--held", nargs="+", type=Path, metavar="DIR_OR_FILE",
         help="texts that choose between the ways of spending reads",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, help="file ending in .safetensors")
+    add_out(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, save, and say what the reads of each head come to."""
-    from hsa.commands.fit import check_out, read_texts, say_spending
+    from hsa.commands.fit import read_texts, say_spending
     from hsa.field.checkpoint import save_field
     from hsa.fitting.calibrated import calibrated
     from hsa.fitting.settings import FitSettings

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsa.commands.model import add_model, loaded_model
+from hsa.commands.out import add_out, check_out
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--held", nargs="+", type=Path, metavar="DIR_OR_FILE",
         help="texts that choose between the ways of spending reads",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, help="file ending in .safetensors")
+    add_out(parser)
     parser.add_argument(
         "--splats", default="8,64,640", metavar="D,S,P", help="Documents, Sections, Phrases"
     )
@@ -90,15 +91,6 @@ def say_spending(field: ModelField) -> None:
     for way, error, reads in field.spending_errors:
         chosen = "  <- kept" if way == field.spending else ""
         print(f"  reads {way:<10} {error:.4f} at {reads:.1f} reads per query{chosen}")
-
-
-def check_out(out: Path) -> None:
-    """Refuse a file for a field that does not say what it is."""
-    if out.suffix != ".safetensors":
-        raise InputError(
-            "--out was not understood", got=out.name, needed="a name ending in .safetensors",
-            attempt=f"{out.stem}.safetensors",
-        )  # fmt: skip
 
 
 def read_texts(paths: list[Path]) -> list[Text]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hsa.commands.fit import read_text
 from hsa.commands.model import add_field, add_model, field_of, loaded_model
+from hsa.commands.out import add_out, check_out
 from hsa.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("quantise", help="store a field in eight bits")
     add_model(parser)
     add_field(parser)
-    parser.add_argument("--out", type=Path, required=True, help="file ending in .safetensors")
+    add_out(parser)
     parser.add_argument("--text", type=Path, help="measure the added error on this UTF-8 text")
     parser.add_argument("--tokens", type=int, default=TOKENS, help="of the text")
     parser.add_argument("--layers", default="all", help="all, or numbers with commas between")
@@ -99,11 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_out(out: Path, source: Path) -> None:
-    if out.suffix != ".safetensors":
-        raise InputError(
-            "--out was not understood", got=out.name, needed="a name ending in .safetensors",
-            attempt=f"{out.stem}.safetensors",
-        )  # fmt: skip
+    check_out(out)
     if out.resolve() == source.resolve():
         raise InputError(
             "The field would be written over itself", got=str(out),

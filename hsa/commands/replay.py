@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
     from hsa.adaptation.replay import read_log, rebuilt
     from hsa.adaptation.step import tally
-    from hsa.commands.fit import check_out
+    from hsa.commands.out import check_out
     from hsa.field.checkpoint import save_field
 
     if args.out:
