@@ -29,9 +29,7 @@ class AdaptationSettings:
     held_queries: int = hyperparameter(64, 4, 256, "queries", "queries judged of a held text")
     queries: int = hyperparameter(16, 2, 256, "queries", "queries of a text compared with exact")
     keys_kept: int = hyperparameter(65536, 256, 10**6, "keys", "sample kept per key/value head")
-    rehearsal: float = hyperparameter(
-        0.35, 0.0, 0.9, "of keys", "of a full sample, from kept texts"
-    )
+    rehearsal: float = hyperparameter(0.2, 0.0, 0.9, "of keys", "of a full sample, from kept texts")
     history: float = hyperparameter(0.7, 0.0, 0.99, "", "α: share of the past in the evidence")
     birth_rate: float = hyperparameter(0.015, 0.0, 0.1, "of splats", "births aimed at per event")
     mitosis_rate: float = hyperparameter(
