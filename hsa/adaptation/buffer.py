@@ -19,7 +19,7 @@ ByGroup = dict[int, float]
 """A number of each of some key/value heads."""
 
 GroupFields = Mapping[int, SplatField]
-"""GroupFields of some key/value heads."""
+"""Fields of some key/value heads."""
 
 
 class Buffer:

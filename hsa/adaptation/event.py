@@ -4,13 +4,14 @@ thresholds steered by what came of them (design §8).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hsa.adaptation.buffer import Buffer, ByGroup, GroupFields
 from hsa.adaptation.edit import Head
-from hsa.adaptation.head_state import HeadState, HeadStates, Seeds
+from hsa.adaptation.head_state import HeadState, HeadStates
 from hsa.adaptation.propose import Proposal, drifted, structure, targets
 from hsa.adaptation.schedule import cap, drift_rate
+from hsa.adaptation.seeds import Seeds
 from hsa.adaptation.settings import AdaptationSettings
 from hsa.adaptation.step import Trial
 
@@ -46,19 +47,17 @@ class Event:
         drift = rate if "drift" in self.settings.rules else 0.0
         for share in SHARES_TRIED:
             wholes = {
-                group: self._structure(group, share, share * drift)
-                for group in self.states
-                if group not in self.accepted
+                group: proposed
+                for group in self._open()
+                if (proposed := self._structure(group, share, share * drift)).batches
             }
-            wholes = {group: proposed for group, proposed in wholes.items() if proposed.batches}
             self._judge("structure", wholes)
             self._steer(wholes, share)
         alone = {
-            group: self._drift(state.head, state, drift)
-            for group, state in self.states.items()
-            if group not in self.accepted
+            group: proposed
+            for group in self._open()
+            if (proposed := self._drift(self.states[group].head, self.states[group], drift)).batches
         }
-        alone = {group: proposed for group, proposed in alone.items() if proposed.batches}
         self._judge("drift", alone)
         for group in alone:
             state = self.states[group]
@@ -66,7 +65,11 @@ class Event:
             state.pace = min(1.0, 1.5 * state.pace) if fits else state.pace / 2
         return self.trials
 
-    def _fields(self, groups: HeadStates | Proposals) -> GroupFields:
+    def _open(self) -> list[int]:
+        """Heads of which nothing has been accepted yet."""
+        return [group for group in self.states if group not in self.accepted]
+
+    def _fields(self, groups: Iterable[int]) -> GroupFields:
         return {group: self.states[group].head.field for group in groups}
 
     def _structure(self, group: int, share: float, rate: float) -> Proposal:
@@ -99,9 +102,7 @@ class Event:
             if after[group] < self.before[group] * (1 + self._tolerance(self.states[group], of))
         }
         kept: ByGroup = self.buffer.on_kept(good) if good else {}
-        before_kept = self.buffer.on_kept_before(
-            {group: self.states[group].head.field for group in kept}
-        )
+        before_kept = self.buffer.on_kept_before(self._fields(kept))
         for group, proposal in proposals.items():
             of_kept, fits = None, group in good
             if group in kept:

@@ -14,10 +14,11 @@ from hsa.adaptation.buffer import Buffer, ByGroup, GroupFields
 from hsa.adaptation.edit import apply_edits
 from hsa.adaptation.event import Event
 from hsa.adaptation.evidence_log import logged
-from hsa.adaptation.head_state import HeadState, HeadStates, Seeds
+from hsa.adaptation.head_state import HeadState, HeadStates
 from hsa.adaptation.held import one_block
 from hsa.adaptation.observe import Observation, observe
 from hsa.adaptation.propose import Allowance
+from hsa.adaptation.seeds import Seeds
 from hsa.adaptation.settings import AdaptationSettings
 from hsa.adaptation.step import HeadStep, Trial
 from hsa.attention.spending import Spending
