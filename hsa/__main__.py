@@ -26,6 +26,7 @@ COMMANDS = {
     "quantise": ("hsa.commands.quantise", "store a field in eight bits, and what that costs"),
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
     "inside": ("hsa.commands.inside", "every head's error as the model runs HSA"),
+    "specialise": ("hsa.commands.specialise", "which functions splats serve, and how surely"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
     "perplexity": ("hsa.commands.perplexity", "the model's loss under HSA, beside its controls"),
     "retrieval": ("hsa.commands.retrieval", "needles found outside of the window"),

@@ -28,8 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "attention": GROUND | {"field"},
     "adaptation": ENGINE,
     "explanation": ENGINE | {"adaptation"},
-    "specialization": ENGINE | {"adaptation", "explanation"},
     "fitting": ENGINE | {"models", "adaptation"},
+    "specialization": ENGINE | {"models", "adaptation", "explanation", "fitting"},
     "inference": ENGINE | {"models"},
     "evaluation": ENGINE | {"models", "fitting", "inference", "adaptation", "explanation"},
     "figures": ENGINE | {"adaptation", "explanation", "specialization", "inference", "evaluation"},
@@ -44,6 +44,8 @@ ONLY_IN = {
     "tokenizers": {"models"},
     "gguf": {"models"},
     "plotly": {"figures"},
+    "spacy": {"specialization"},
+    "dateparser": {"specialization"},
     "streamlit": {"pages", "app"},
 }
 

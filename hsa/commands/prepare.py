@@ -1,4 +1,4 @@
-"""`python -m hsa prepare`: the embedded models, ready to load."""
+"""`python -m hsa prepare`: the embedded models and the parser, ready to load."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from hsa.errors import ModelError
 from hsa.models.catalog import CATALOG
 
 if TYPE_CHECKING:
@@ -31,7 +32,19 @@ def run(args: argparse.Namespace) -> int:
 
     for key, folder in prepare(args.models or tuple(CATALOG), progress=_show).items():
         sys.stdout.write(f"{key}: {folder}\n")
+    if not args.models:
+        _prepare_parser()
     return 0
+
+
+def _prepare_parser() -> None:
+    """The parser too; without it all but the parsed functions of splats keeps working."""
+    from hsa.specialization.pipeline import pipeline_folder
+
+    try:
+        sys.stdout.write(f"parser: {pipeline_folder(_show)}\n")
+    except ModelError as refusal:
+        sys.stderr.write(f"No parser: {refusal}\n")
 
 
 def _show(sentence: str, fraction: float | None) -> None:

@@ -29,6 +29,7 @@ def first_tokens(tokens: Tokens, count: int) -> Tokens:
         strings=cut(tokens.strings),
         special=cut(tokens.special),
         words=cut(tokens.words),
+        spans=cut(tokens.spans) if tokens.spans else (),
         truncated_from=tokens.truncated_from or len(tokens),
     )
 

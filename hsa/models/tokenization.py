@@ -35,6 +35,7 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int) -> 
     encoded = tokenizer(readable, verbose=False, truncation=False, padding=False)
     ids: list[int] = list(encoded["input_ids"])
     words = _words(encoded, len(ids))
+    spans = _spans(encoded)
     specials = _special_ids(tokenizer, readable)
     special = [token in specials for token in ids]
     added = tokenizer.num_special_tokens_to_add()
@@ -47,8 +48,8 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int) -> 
     truncated_from = None
     if len(ids) > max_tokens:
         truncated_from = len(ids)
-        ids, special, words = (
-            _cut(row, special, max_tokens, added) for row in (ids, special, words)
+        ids, special, words, spans = (
+            _cut(row, special, max_tokens, added) for row in (ids, special, words, spans)
         )
         notes.append(
             f"The text has {truncated_from:,} tokens; only the first {len(ids):,} "
@@ -61,6 +62,7 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int) -> 
         words=tuple(
             None if is_special else word for word, is_special in zip(words, special, strict=True)
         ),
+        spans=tuple(spans),
         truncated_from=truncated_from,
         notes=tuple(notes),
     )
@@ -142,6 +144,11 @@ def _words(encoded: Any, count: int) -> list[int | None]:
     if getattr(encoded, "is_fast", False):
         return list(encoded.word_ids(0))
     return list(range(count))
+
+
+def _spans(encoded: Any) -> list[tuple[int, int]]:
+    """Characters of each token; slow tokenizers know none."""
+    return list(encoded[0].offsets) if getattr(encoded, "is_fast", False) else []
 
 
 def _cut(row: list, special: list[bool], limit: int, added: int) -> list:

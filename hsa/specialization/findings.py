@@ -1,0 +1,161 @@
+"""What the splats of a field serve, as a table that pages and explanations ask."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hsa.specialization.functions import FUNCTIONS, Function
+
+ALL: tuple[Function, ...] = FUNCTIONS["token"] + FUNCTIONS["pair"]
+"""Every function; a finding's `function` is a place here."""
+
+FIGURES = ("share", "expected", "odds", "low", "high", "bits", "q", "p", "support")
+"""Columns of numbers of a finding, as `Claims` explains them."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One function that one splat serves."""
+
+    layer: int
+    head: int
+    splat_id: int
+    level: int
+    function: Function
+    share: float
+    expected: float
+    odds: float
+    low: float
+    high: float
+    bits: float
+    q: float
+    p: float
+    support: int
+
+    @property
+    def label(self) -> str:
+        """The function and how strongly, in a few words."""
+        verb = "holds" if self.function.kind == "token" else "carries"
+        return f"{verb} {self.function.title} ({_percent(self.share)}, ×{self.lift:.2g})"
+
+    @property
+    def lift(self) -> float:
+        """Share over the share expected of like keys."""
+        return self.share / max(self.expected, 1e-9)
+
+    @property
+    def evidence(self) -> str:
+        """The figures in a sentence."""
+        of = "keys" if self.function.kind == "token" else "attention"
+        low, high = math.exp(self.low), math.exp(self.high)
+        return (
+            f"{_percent(self.share)} of its {of}, {_percent(self.expected)} of like keys': odds "
+            f"× {math.exp(self.odds):.3g} ({low:.3g} to {high:.3g}); false discovery rate "
+            f"{self.q:.1g} in the half that found it, p = {self.p:.1g} in the half that confirmed "
+            f"it, {self.support:,} keys there."
+        )
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything claimed about the splats of one field; K rows, strongest first per splat.
+
+    Attributes:
+        field: content key of the field that it holds of, and of no other.
+        corpus: (name, sha256) of each text that was read; `tokens` in all.
+        parsed: whether a parser told functions beyond the surface.
+        layers: measured; nothing is known of the others.
+        head: the query head, or the key/value head for functions of tokens.
+        function: place in `ALL`.
+        figures: columns as `FIGURES` names them.
+        tests: how many were made in all.
+    """
+
+    model: str
+    field: str
+    corpus: tuple[tuple[str, str], ...]
+    tokens: int
+    parsed: bool
+    notes: tuple[str, ...]
+    layers: tuple[int, ...]
+    group: int
+    tests: int
+    layer: Int[Tensor, " K"]
+    head: Int[Tensor, " K"]
+    splat_id: Int[Tensor, " K"]
+    level: Int[Tensor, " K"]
+    function: Int[Tensor, " K"]
+    figures: Float[Tensor, "K C"]
+
+    def of_splat(self, layer: int, head: int, splat_id: int) -> tuple[Finding, ...]:
+        """What a splat serves for a query head, the most telling first."""
+        rows = [
+            *self._rows.get((0, layer, head // self.group, splat_id), ()),
+            *self._rows.get((1, layer, head, splat_id), ()),
+        ]
+        return tuple(sorted((self.finding(row) for row in rows), key=lambda found: -found.bits))
+
+    def labels(self, layer: int, head: int) -> dict[int, Finding]:
+        """The most telling finding of every splat that serves a query head, by splat id."""
+        rows = [
+            *self._of_head.get((0, layer, head // self.group), ()),
+            *self._of_head.get((1, layer, head), ()),
+        ]
+        best: dict[int, Finding] = {}
+        for found in map(self.finding, rows):
+            if found.splat_id not in best or found.bits > best[found.splat_id].bits:
+                best[found.splat_id] = found
+        return best
+
+    def strongest(self, most: int) -> Findings:
+        """At most so many findings of each splat, head and kind: those that tell most."""
+        bits = self.figures[:, FIGURES.index("bits")]
+        seen: dict[tuple[int, int, int, int], int] = {}
+        kept = []
+        for row in bits.argsort(descending=True, stable=True).tolist():
+            key = self._keys[row]
+            seen[key] = seen.get(key, 0) + 1
+            if seen[key] <= most:
+                kept.append(row)
+        rows = torch.tensor(sorted(kept), dtype=torch.long)
+        columns = ("layer", "head", "splat_id", "level", "function", "figures")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+
+    def finding(self, row: int) -> Finding:
+        """One row."""
+        named = dict(zip(FIGURES, self.figures[row].tolist(), strict=True))
+        support = int(named.pop("support"))
+        return Finding(
+            int(self.layer[row]), int(self.head[row]), int(self.splat_id[row]),
+            int(self.level[row]), ALL[int(self.function[row])], support=support, **named,
+        )  # fmt: skip
+
+    @cached_property
+    def _rows(self) -> dict[tuple[int, int, int, int], list[int]]:
+        found: dict[tuple[int, int, int, int], list[int]] = {}
+        for row, key in enumerate(self._keys):
+            found.setdefault(key, []).append(row)
+        return found
+
+    @cached_property
+    def _of_head(self) -> dict[tuple[int, int, int], list[int]]:
+        found: dict[tuple[int, int, int], list[int]] = {}
+        for row, (kind, layer, head, _) in enumerate(self._keys):
+            found.setdefault((kind, layer, head), []).append(row)
+        return found
+
+    @cached_property
+    def _keys(self) -> list[tuple[int, int, int, int]]:
+        kind = (self.function >= len(FUNCTIONS["token"])).int()
+        columns = (kind, self.layer, self.head, self.splat_id)
+        return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.2g}" if share < 1e-4 else f"{share:.1%}"
