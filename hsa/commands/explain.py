@@ -104,6 +104,7 @@ def _explain(
     from hsa.explanation.top_pairs import top_pairs
     from hsa.fitting.windows import first_tokens
     from hsa.models.capture import capture
+    from hsa.specialization.findings_file import shipped_labels
 
     if args.tokens is not None:
         tokens = first_tokens(tokens, args.tokens)
@@ -112,17 +113,22 @@ def _explain(
     spending = spend(field, reads, len(tokens))[args.layer]
     layer_field = field.layer(args.layer)
     layer = into_layer(activations, layer_field)
+    labels = shipped_labels(loaded.name, field, args.layer, args.head)
     if args.query is None:
         result = attend(activations, layer_field, spending)
-        _write(args, top_pairs(result, layer, tokens.strings, [args.head], near=False), _show_top)
+        pairs = top_pairs(
+            result, layer, tokens.strings, [args.head], near=False, labels=labels
+        )  # fmt: skip
+        _write(args, pairs, _show_top)
         return 0
     if not 0 <= args.query < len(tokens):
         raise InputError("There is no such query", got=args.query, needed=f"0 to {len(tokens) - 1}")
     result = attend(activations, layer_field, spending, torch.tensor([args.query]))
     if args.key is None:
-        _write(args, explain_row(result, layer, tokens.strings, args.head, args.query), _show_row)
+        row = explain_row(result, layer, tokens.strings, args.head, args.query, labels)
+        _write(args, row, _show_row)
         return 0
-    pair = explain_pair(result, layer, tokens.strings, args.head, args.query, args.key)
+    pair = explain_pair(result, layer, tokens.strings, args.head, args.query, args.key, labels)
     _write(args, pair, _show_pair)
     return 0
 
@@ -141,7 +147,8 @@ def _show_pair(pair: PairExplanation) -> list[str]:
     ]
     for letter, splat in zip("DSP", pair.path, strict=True):
         name = f"{splat.level} {splat.splat_id}"
-        lines.append(f"  {letter} {splat.share:12.6g}  {name:<16} {splat.state}")
+        served = f"; {splat.specialisation}" if splat.specialisation else ""
+        lines.append(f"  {letter} {splat.share:12.6g}  {name:<16} {splat.state}{served}")
     tilted = f"tilted × {pair.tilt_factor:.4f}" if pair.tilted else "untilted"
     lines += [
         f"  t {pair.token_share:12.6g}  {'Token':<16} {tilted}",
@@ -159,6 +166,7 @@ def _show_row(row: RowExplanation) -> list[str]:
     ]
     for member in row.members[:MEMBERS_SHOWN]:
         name = member.label if member.kind == "splat" else f"{member.label!r} ({member.kind})"
+        name += f"; {member.specialisation}" if member.specialisation else ""
         lines.append(f"  {member.weight:10.6f} {member.norm:8.4f} {member.keys:6d}  {name}")
     if len(row.members) > MEMBERS_SHOWN:
         rest = row.members[MEMBERS_SHOWN:]

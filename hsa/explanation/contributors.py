@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from hsa.attention.effective import CutRows, cut_rows
 from hsa.attention.result import HSAResult
 from hsa.attention.views import FramedLayer
+from hsa.explanation.pair import UNLABELLED
 from hsa.field.splat_field import LEVELS
 
 TOKEN = "Token"
@@ -84,9 +85,13 @@ class RowExplanation:
 
 
 def explain_row(
-    result: HSAResult, layer: FramedLayer, strings: Sequence[str], head: int, query: int
-) -> RowExplanation:
+    result: HSAResult, layer: FramedLayer, strings: Sequence[str], head: int, query: int,
+    labels: Mapping[int, str] = UNLABELLED,
+) -> RowExplanation:  # fmt: skip
     """Rank the members of one query's cut.
+
+    Args:
+        labels: what splats serve for this head, by id.
 
     Raises:
         InputError: a head or a query that the result does not hold.
@@ -124,6 +129,7 @@ def explain_row(
                 weight=float(mass[node]),
                 norm=float(contribution[own].sum(0).norm()),
                 negative=float(weights[own].clamp_max(0).sum().abs()),
+                specialisation=labels.get(splat_id),
             )
         )
     near = cut.near[0]

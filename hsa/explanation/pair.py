@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from hsa.attention.effective import CutRows, cut_rows
@@ -13,6 +14,9 @@ from hsa.attention.views import FramedLayer
 from hsa.errors import InputError
 from hsa.explanation.shares import RowShares, row_shares
 from hsa.field.splat_field import LEVELS, PHRASE
+
+UNLABELLED: Mapping[int, str] = MappingProxyType({})
+"""Where nothing was measured of what splats serve."""
 
 Reading = Literal["near", "opened", "closed"]
 State = Literal["closed", "below a closed splat", "opened", "replaced", "near only", "not needed"]
@@ -34,7 +38,7 @@ class LevelShare:
     Attributes:
         share: of its parent's mass; of the whole row's for a Document.
         mass: of the row's, the product of the shares down to here.
-        specialisation: what the splat is for, once somebody has found out.
+        specialisation: what the splat serves, where somebody has measured it.
     """
 
     level: str
@@ -88,11 +92,13 @@ def explain_pair(
     head: int,
     query: int,
     key: int,
+    labels: Mapping[int, str] = UNLABELLED,
 ) -> PairExplanation:
     """Take one weight apart.
 
     Args:
         strings: the text's tokens as a reader sees them.
+        labels: what splats serve for this head, by id.
 
     Raises:
         InputError: a head, query or key that is not there, or a key that the query cannot see.
@@ -102,7 +108,7 @@ def explain_pair(
             "There is no such key", got=f"position {key}", needed=f"0 to {layer.k.shape[1] - 1}"
         )
     (cut,) = cut_rows(result, layer, head, [query])
-    return explain_entry(result, layer, strings, cut, row_shares(cut), 0, key)
+    return explain_entry(result, layer, strings, cut, row_shares(cut), 0, key, labels)
 
 
 def explain_entry(
@@ -113,6 +119,7 @@ def explain_entry(
     shares: RowShares,
     at: int,
     key: int,
+    labels: Mapping[int, str] = UNLABELLED,
 ) -> PairExplanation:
     """The pair of a row of `cut` and a key, from shares already at hand."""
     query = int(cut.queries[at])
@@ -125,13 +132,15 @@ def explain_entry(
         )
     ids = layer.field.splat_id[cut.head // layer.y.shape[1]]
     log_path = shares.path(cut)[at, key].tolist()
+    splats = [int(ids[cut.row[cut.key_node[key, level]]]) for level in range(len(LEVELS))]
     path = tuple(
         LevelShare(
             level=name,
-            splat_id=int(ids[cut.row[cut.key_node[key, level]]]),
+            splat_id=splats[level],
             share=math.exp(log_path[level]),
             mass=math.exp(sum(log_path[: level + 1])),
             state=_state(cut, at, key, level),
+            specialisation=labels.get(splats[level]),
         )
         for level, name in enumerate(LEVELS)
     )

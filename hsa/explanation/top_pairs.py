@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from hsa.attention.effective import CutRows, cut_rows
 from hsa.attention.result import HSAResult
 from hsa.attention.views import FramedLayer
-from hsa.explanation.pair import PairExplanation, explain_pair
+from hsa.explanation.pair import UNLABELLED, PairExplanation, explain_pair
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,13 @@ def top_pairs(
     top_k: int = 5,
     near: bool = True,
     by: Literal["weight", "contribution"] = "weight",
+    labels: Mapping[int, str] = UNLABELLED,
 ) -> TopPairs:
     """Rank all pairs of the heads asked for and explain the first of them.
 
     Args:
         near: False leaves out the near keys, which every causal model attends to.
+        labels: what splats serve for the one head asked for, by id.
     """
     chosen = tuple(range(result.output.shape[0]) if heads is None else heads)
     found: list[tuple[float, int, int, int]] = []
@@ -83,7 +85,7 @@ def top_pairs(
         ranked_by=by,
         near=near,
         pairs=tuple(
-            _top_pair(explain_pair(result, layer, strings, head, query, key))
+            _top_pair(explain_pair(result, layer, strings, head, query, key, labels))
             for _, head, query, key in found
         ),
     )

@@ -86,6 +86,8 @@ def _bar(member: Contributor, measure: Measure, chosen: tuple[str, int] | None) 
     keys = "one key" if member.keys == 1 else f"{member.keys} keys"
     note = f"weight {member.weight:.4g}, ‖Σ A v‖ {member.norm:.4g}<br>{keys}, "
     note += f"closed {member.level}" if member.kind == "splat" else f"{member.kind} token"
+    if member.specialisation:
+        note += f"<br>{member.specialisation}"
     if member.negative:
         note += f"<br>negative mass {member.negative:.2g}"
     return Bar(

@@ -12,6 +12,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hsa.errors import FieldError
+from hsa.field.model_field import ModelField
+from hsa.memory.content import content_key
 from hsa.specialization.findings import ALL, FIGURES, Findings
 
 FORMAT = 1
@@ -117,3 +119,11 @@ def shipped_findings(model: str, field: str) -> Findings | None:
         return None
     found = load_findings(path)
     return found if found.field == field else None
+
+
+def shipped_labels(model: str, field: ModelField, layer: int, head: int) -> dict[int, str]:
+    """What each splat of a query head serves in a few words, by id, where that ships."""
+    found = shipped_findings(model, content_key(field))
+    if found is None:
+        return {}
+    return {splat: one.label for splat, one in found.labels(layer, head).items()}

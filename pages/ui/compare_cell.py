@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, cost
+from pages.ui import choices, cost, served
 from pages.ui.compare_view import HeadView
 from pages.ui.plain import plain
 
@@ -41,14 +41,17 @@ def explanation(view: HeadView, query: int, key: int) -> None:
     from hsa.figures.token_label import token_label
 
     given = (view.result, view.framed, view.strings, 0, query)
+    labels = served.labels(view.asked.loaded, view.asked.ready, view.layer, view.head)
     with cost.current().step("Explaining a cell"):
-        pair, row, keys = explain_pair(*given, key), explain_row(*given), row_table(*given)
+        pair, row = explain_pair(*given, key, labels), explain_row(*given, labels)
+        keys = row_table(*given)
     looks, seen = (plain(token_label(view.strings[at])) for at in (query, key))
     st.subheader(
         f"Why query {query} “{looks}” gives {100 * pair.weight:.3g}% to key {key} “{seen}”",
         anchor=False,
     )
     _product(pair)
+    _served(pair)
     _beside(pair, keys[keys.position == key].iloc[0])
     _checks(pair, row, blocked=view.difference is not None)
     _row(view, row, keys, pair)
@@ -73,7 +76,8 @@ def _product(pair: PairExplanation) -> None:
                 f"{splat.level} {splat.splat_id}",
                 splat.share,
                 f"{'DSP'[place]} · {SHORT.get(splat.state, splat.state)}",
-                f"{means[place]} This one is {splat.state}: {STATES[splat.state]}.",
+                f"{means[place]} This one is {splat.state}: {STATES[splat.state]}."
+                + (f" It {splat.specialisation}." if splat.specialisation else ""),
             )
         _sign("×")
         said = f"tilted × {pair.tilt_factor:.4g}" if pair.tilted else READ_AS[pair.reading]
@@ -87,6 +91,21 @@ def _product(pair: PairExplanation) -> None:
         )
         _sign("=")
         _factor("Weight", pair.product, "A = D · S · P · t", "The product of the four shares.")
+
+
+def _served(pair: PairExplanation) -> None:
+    said = [
+        f"{splat.level} {splat.splat_id} {splat.specialisation}"
+        for splat in pair.path
+        if splat.specialisation
+    ]
+    if said:
+        st.caption(
+            plain(f"On a reference corpus: {'; '.join(said)}."),
+            help="Share of the splat's keys or of the attention that they receive, and how many "
+            "times the share of like keys: same position, same frequency. Found in one half of "
+            "the corpus, confirmed in the other.",
+        )
 
 
 def _factor(label: str, value: float, said: str, means: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, engine
+from pages.ui import choices, engine, served
 from pages.ui.compare_view import HeadView
 
 if TYPE_CHECKING:
@@ -60,7 +60,14 @@ def _found(view: HeadView, near: bool) -> TopPairs:
         (*view.key, "pairs", measure, near),
         "Strongest pairs",
         lambda: top_pairs(
-            view.result, view.framed, view.strings, [0], PAIRS, near=near, by=measure
+            view.result,
+            view.framed,
+            view.strings,
+            [0],
+            PAIRS,
+            near=near,
+            by=measure,
+            labels=served.labels(view.asked.loaded, view.asked.ready, view.layer, view.head),
         ),
     )
 
@@ -79,4 +86,6 @@ def _table(found: TopPairs) -> dict[str, list]:
     for place, level in enumerate(("Document", "Section", "Phrase")):
         splats = [pair.main_contributors[place] for pair in found.pairs]
         columns[level] = [f"{splat.splat_id} ({splat.contribution:.1%})" for splat in splats]
+        if level == "Phrase":
+            columns["the Phrase"] = [splat.specialisation or "" for splat in splats]
     return columns
