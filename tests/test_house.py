@@ -31,7 +31,8 @@ ROOMS: dict[str, set[str]] = {
     "fitting": ENGINE | {"models", "adaptation"},
     "specialization": ENGINE | {"models", "adaptation", "explanation", "fitting"},
     "inference": ENGINE | {"models"},
-    "evaluation": ENGINE | {"models", "fitting", "inference", "adaptation", "explanation"},
+    "evaluation": ENGINE
+    | {"models", "fitting", "inference", "adaptation", "explanation", "specialization"},
     "figures": ENGINE | {"adaptation", "explanation", "specialization", "inference", "evaluation"},
 }
 EVERY_ROOM = set(ROOMS)

@@ -12,6 +12,7 @@ from torch import Tensor
 from hsa.activations import Activations
 from hsa.adaptation.evidence import Evidence
 from hsa.adaptation.keys import nearest, routing_variance
+from hsa.attention.opening import Opening
 from hsa.attention.reference import Answer, answer, choose_cut, closed_shares
 from hsa.attention.spending import Spending
 from hsa.attention.views import BlockView, FramedLayer, block_views, into_layer
@@ -27,12 +28,14 @@ class Observation:
         x: its keys in the frame, sinks and special tokens left out.
         received: exact attention that each drew, per query.
         error: ‖Ô - O‖_F / ‖O‖_F of each query head.
+        opened: share of queries that opened the splat.
     """
 
     seen: Evidence
     x: Float[Tensor, "K D"]
     received: Float[Tensor, " K"]
     error: Float[Tensor, " R"]
+    opened: Float[Tensor, " N"]
 
 
 def observe(
@@ -52,8 +55,12 @@ def observe(
     for view in block_views(layer, queries, crossed=False):
         opening, exact = choose_cut(view, *spending.per_group(view.heads))
         given = answer(view, opening, exact, layer_field.temper, layer_field.tilt, by_tokens=True)
-        rows.add(view, opening.closed, given)
+        rows.add(view, opening, given)
     return [_of_group(layer, rows, group, field) for group, field in enumerate(fields)]
+
+
+OF_EVIDENCE = ("mass", "closed", "error", "mass_error", "value_error", "spread")
+"""What `Evidence` takes from sums over queries."""
 
 
 class _Rows:
@@ -67,13 +74,12 @@ class _Rows:
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(groups, *shape)
 
-        names = ("mass", "closed", "error", "mass_error", "value_error", "spread")
-        self.node = {name: zeros(heads, nodes) for name in names}
+        self.node = {name: zeros(heads, nodes) for name in (*OF_EVIDENCE, "opened")}
         self.received = zeros(layer.k.shape[1])
         self.wrong, self.norm = zeros(heads), zeros(heads)
 
-    def add(self, view: BlockView, closed: Tensor, given: Answer) -> None:
-        tree, heads = view.layer.tree, view.heads
+    def add(self, view: BlockView, opening: Opening, given: Answer) -> None:
+        tree, heads, closed = view.layer.tree, view.heads, opening.closed
         seen = view.near | view.block.far
         weights = view.logits.masked_fill(~seen, -torch.inf)
         log_z = weights.logsumexp(-1)
@@ -96,6 +102,7 @@ class _Rows:
         parts = {
             "mass": exact_mass,
             "closed": closed.float(),
+            "opened": opening.opened.float(),
             "error": ((by_mass + by_value) * away.unsqueeze(2)).sum(-1) * closed,
             "mass_error": by_mass.square().sum(-1) * closed,
             "value_error": by_value.square().sum(-1) * closed,
@@ -147,10 +154,11 @@ def _of_group(layer: FramedLayer, rows: _Rows, group: int, field: SplatField) ->
         distance.index_add_(0, own, away.mean(1))
     seen = Evidence(
         keys=keys,
-        **{name: of_splats(name) for name in rows.node},
+        **{name: of_splats(name) for name in OF_EVIDENCE},
         distance=distance / keys.clamp_min(1),
         unused=torch.zeros(field.splats),
         age=torch.zeros(field.splats),
     )
     error = (rows.wrong[group] / rows.norm[group].clamp_min(1e-30)).sqrt()
-    return Observation(seen, x, weight * rows.received[group, counted], error)
+    received = weight * rows.received[group, counted]
+    return Observation(seen, x, received, error, of_splats("opened"))

@@ -145,11 +145,12 @@ FILM: Choice[tuple[int, int] | None] = Choice(
 )  # fmt: skip
 STEP: Choice[int] = Choice("step", 0, readers.whole(0, 1_000_000), "a step of the film, from 0")
 SPLAT: Choice[int | None] = Choice("splat", None, readers.whole(0, 2**31 - 1), "the id of a splat")
+FUNCTION: Choice[str] = Choice("function", "", readers.name, "the name of a function of splats")
 
 ALL: tuple[Choice[Any], ...] = (
     MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
     OPENING, VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENS, BETA, LAYER_BETA,
-    PART, FILM, STEP, SPLAT,
+    PART, FILM, STEP, SPLAT, FUNCTION,
 )  # fmt: skip
 
 

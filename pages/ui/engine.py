@@ -203,6 +203,11 @@ def kept(key: tuple, step: str, make: Callable[[], V]) -> V:
     return _kept("results", key, step, make)
 
 
+def kept_before(key: tuple) -> Any:
+    """What `kept` keeps under this key, or None."""
+    return _known("results", key)
+
+
 def _kept(store: str, key: Hashable, step: str, make: Callable[[], V]) -> V:
     """The value kept under this key, made first if there is none; the visitor's cost is told."""
     record = cost.current()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pages.ui import engine
+from pages.ui.waiting import Progress
 
 if TYPE_CHECKING:
     from hsa.models.loaded import LoadedModel
     from hsa.specialization.findings import Findings
 
+REFERENCE = Path(__file__).resolve().parents[2] / "assets" / "reference"
+TOKENS = 11_000
 
-def findings(loaded: LoadedModel, ready: engine.ReadyField) -> Findings | None:
-    """What was measured of this field; None where nothing was.
+
+def findings(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> Findings | None:
+    """What was measured of a layer of this field: shipped, or measured here; None if neither.
 
     Raises:
         FieldError: the findings that ship are damaged.
@@ -24,12 +29,40 @@ def findings(loaded: LoadedModel, ready: engine.ReadyField) -> Findings | None:
 
         return (shipped_findings(loaded.name, ready.identity),)
 
-    return engine.kept(key, "Reading findings", make)[0]
+    (shipped,) = engine.kept(key, "Reading findings", make)
+    return shipped if shipped is not None else engine.kept_before(_measured(ready, layer))
 
 
 def labels(loaded: LoadedModel, ready: engine.ReadyField, layer: int, head: int) -> dict[int, str]:
     """What each splat of a head serves in a few words, by id; nothing where it is not known."""
-    found = findings(loaded, ready)
+    found = findings(loaded, ready, layer)
     if found is None:
         return {}
     return {splat: one.label for splat, one in found.labels(layer, head).items()}
+
+
+def measure(
+    loaded: LoadedModel, ready: engine.ReadyField, layer: int, progress: Progress
+) -> Findings:
+    """Measure a layer on the reference texts, for all visitors of this field.
+
+    Raises:
+        InputError: the tokenizer does not tell where its tokens stand.
+    """
+
+    def make() -> Findings:
+        import hashlib
+
+        from hsa.specialization.corpus import corpus
+        from hsa.specialization.specialise import specialise
+
+        texts = [(path.name, path.read_text("utf-8")) for path in sorted(REFERENCE.glob("*.txt"))]
+        read = corpus(loaded, [text for _, text in texts], TOKENS, progress=progress)
+        sources = [(name, hashlib.sha256(text.encode()).hexdigest()) for name, text in texts]
+        return specialise(loaded, ready.field, read, sources, [layer], progress)
+
+    return engine.kept(_measured(ready, layer), "Measuring what splats serve", make)
+
+
+def _measured(ready: engine.ReadyField, layer: int) -> tuple:
+    return ("findings measured here", ready.identity, layer)

@@ -1,0 +1,82 @@
+"""What splats serve: functions found in a reference corpus, over all heads and in one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.ui import choices, engine, served
+from pages.ui.case import field
+from pages.ui.frame import frame
+from pages.ui.functions_head import one_head
+from pages.ui.functions_model import whole_model
+from pages.ui.plain import plain
+from pages.ui.refusals import refusals
+from pages.ui.waiting import waiting
+
+if TYPE_CHECKING:
+    from hsa.models.loaded import LoadedModel
+    from hsa.specialization.findings import Findings
+
+frame(
+    "What splats serve",
+    "Which functions do splats serve: which tokens do they hold, which pairs do they carry?",
+    prompt_in="page",
+    reads=False,
+)
+
+
+def main() -> None:
+    """The map over heads, then the head chosen in it."""
+    with refusals(), waiting() as progress:
+        loaded = engine.model(choices.MODEL.value, progress)
+    ready = field(loaded)
+    layer = choices.within(choices.LAYER, loaded.layers)
+    head = choices.within(choices.HEAD, loaded.query_heads)
+    with refusals():
+        found = served.findings(loaded, ready, layer)
+    if found is None:
+        found = _offer(loaded, ready, layer)
+    if found is None:
+        return
+    _said(found)
+    whole_model(loaded, found, layer, head)
+    one_head(found, layer, head)
+
+
+def _offer(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> Findings | None:
+    place = st.empty()
+    with place.container():
+        st.info(
+            "Nothing has been measured of this field yet. A layer can be measured now on the "
+            "reference texts that come with the app, some 11,000 tokens, in about a minute; "
+            "`python -m hsa specialise` measures all layers on texts of your own."
+        )
+        st.selectbox("Layer", range(loaded.layers), **choices.LAYER.widget())
+        wanted = st.button(f"Measure layer {layer}", type="primary", key="functions-measure")
+    if not wanted:
+        return None
+    place.empty()
+    with refusals(), waiting() as progress:
+        return served.measure(loaded, ready, layer, progress)
+
+
+def _said(found: Findings) -> None:
+    texts = ", ".join(name for name, _ in found.corpus)
+    st.caption(
+        plain(
+            f"Measured on {found.tokens:,} tokens of {len(found.corpus)} texts ({texts}): "
+            f"{found.tests:,} tests. Every key is compared with like keys of its head, at like "
+            "positions and of like frequency, and for pairs with like attention received. A "
+            "function is claimed when it is found in one half of the texts at a false discovery "
+            "rate of 5% over all splats and functions of the head (Benjamini-Hochberg), and holds "
+            "in the other half, whose figures are shown. Found is not proved: a splat that holds "
+            "commas may matter for something else."
+        )
+    )
+    for note in found.notes:
+        st.warning(plain(note))
+
+
+main()

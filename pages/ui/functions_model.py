@@ -1,0 +1,87 @@
+"""The map of layers × heads by function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.ui import choices
+from pages.ui.plain import plain
+
+if TYPE_CHECKING:
+    from hsa.models.loaded import LoadedModel
+    from hsa.specialization.findings import Findings
+
+MAP = "functions-map"
+CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
+
+
+def whole_model(loaded: LoadedModel, found: Findings, layer: int, head: int) -> None:
+    """Where a function is served, and what is served most."""
+    from hsa.figures.functions import function_map_figure
+    from hsa.specialization.findings import ALL
+    from hsa.specialization.summary import summarise
+
+    summary = {one.name: one for one in summarise(found)}
+    if not summary:
+        st.info("Nothing was found that holds in both halves of the texts.")
+        st.stop()
+    titles = {one.name: _title(one.kind, one.title) for one in ALL}
+    if choices.FUNCTION.value:
+        choices.among(choices.FUNCTION, summary)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        first = next(iter(summary))
+        st.selectbox(
+            "Function", ["", *summary],
+            format_func=lambda name: (
+                f"{titles[name]}: {summary[name].splats:,} splats" if name
+                else f"{titles[first]}, what most splats are for"
+            ),
+            **choices.FUNCTION.widget(),
+        )  # fmt: skip
+        name = choices.FUNCTION.value or first
+        st.plotly_chart(
+            function_map_figure(found, name, loaded.layers, loaded.query_heads, (layer, head)),
+            key=MAP, on_select=_clicked, selection_mode="points", config=CONFIG,
+        )  # fmt: skip
+    with right:
+        one = summary[name]
+        st.metric("Splats that serve it", f"{one.splats:,}")
+        st.caption(
+            plain(
+                f"For {one.strongest_for:,} of them it is what tells most among functions of its "
+                f"kind, {one.bits:.2g} bits in the median. By level: "
+                + ", ".join(f"{count} {level}s" for level, count in one.by_level.items())
+                + f". The most telling: layer {one.best.layer}, head {one.best.head}, "
+                f"splat {one.best.splat_id}: {one.best.evidence}"
+            )
+        )
+        st.button(
+            "Go to it", on_click=_go, args=(one.best.layer, _query_head(found, one.best),
+                                            one.best.splat_id), key="functions-best",
+        )  # fmt: skip
+        beside = st.columns(2)
+        beside[0].selectbox("Layer", range(loaded.layers), **choices.LAYER.widget())
+        beside[1].selectbox("Head", range(loaded.query_heads), **choices.HEAD.widget())
+
+
+def _query_head(found: Findings, best) -> int:  # type: ignore[no-untyped-def]
+    return best.head * (found.group if best.function.kind == "token" else 1)
+
+
+def _title(kind: str, title: str) -> str:
+    return f"{'holds' if kind == 'token' else 'carries'} {title}"
+
+
+def _clicked() -> None:
+    points = st.session_state[MAP].selection.points
+    if points:
+        _go(int(points[0]["y"]), int(points[0]["x"]))
+
+
+def _go(layer: int, head: int, splat_id: int | None = None) -> None:
+    choices.LAYER.choose(layer)
+    choices.HEAD.choose(head)
+    choices.SPLAT.choose(splat_id)
