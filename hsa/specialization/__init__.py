@@ -1,0 +1,1 @@
+"""What splats stand for: the portrait of one, with its keys, pairs, family and places."""
