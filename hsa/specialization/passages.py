@@ -45,3 +45,14 @@ def _sentence(starts: Sequence[bool], position: int, tokens: int) -> tuple[int, 
     while end < tokens and not starts[end] and end - position <= MOST_BESIDE:
         end += 1
     return first, end
+
+
+def heaviest(
+    stretches: Sequence[range], held: Sequence[int], weight: Sequence[float], most: int
+) -> tuple[range, ...]:
+    """The stretches whose held tokens weigh most together, in the order of the text."""
+    total = {
+        of: sum(mass for at, mass in zip(held, weight, strict=True) if at in of) for of in stretches
+    }
+    chosen = sorted(stretches, key=lambda of: (-total[of], of.start))[:most]
+    return tuple(sorted(chosen, key=lambda of: of.start))
