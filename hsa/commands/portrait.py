@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from hsa.explanation.counterfactual import Counterfactual
     from hsa.field.model_field import ModelField
     from hsa.specialization.portrait import Portrait
+    from hsa.specialization.roster import Roster
 
 SHOWN = 12
+OUTPUTS = ("output", "hsa_output", "standard_output", "removed_from_standard")
+"""Vectors, which nobody reads as text."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Told:
     layer: int
     head: int
     reads: int
+    splats: Roster
     portrait: Portrait
     counterfactual: Counterfactual | None
     effects: tuple[HeadEffect, ...] | None
@@ -64,7 +68,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look at the splat and print."""
     told = _look(args)
-    sys.stdout.write((as_json(told) if args.json else "\n".join(_show(told))) + "\n")
+    sys.stdout.write((as_json(told, OUTPUTS) if args.json else "\n".join(_show(told))) + "\n")
     return 0
 
 
@@ -104,9 +108,8 @@ def _look(args: argparse.Namespace) -> Told:
     alone = given.head(args.head)
     result = attend(alone, one, spending.heads(slice(args.head, args.head + 1)))
     framed = into_layer(alone, one)
-    splat = args.splat
-    if splat is None:
-        splat = roster(result, framed, 0).heaviest(PHRASE)
+    known = roster(result, framed, 0)
+    splat = known.heaviest(PHRASE) if args.splat is None else args.splat
     lineage = None
     if args.log is not None:
         lineage = _lineage(args.log, field, args.layer, group, splat)
@@ -119,7 +122,9 @@ def _look(args: argparse.Namespace) -> Told:
             predictions = next_token_effects(
                 loaded, field, tokens, args.layer, args.head, found, CASES
             )
-    return Told(loaded.name, args.layer, args.head, reads, shown, found, effects, predictions)
+    return Told(
+        loaded.name, args.layer, args.head, reads, known, shown, found, effects, predictions
+    )
 
 
 def _lineage(log: Path, field: ModelField, layer: int, group: int, splat: int) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def next_token_effects(
         )
     rest: list[Case] = [case for case in CASES[1:] if case in cases]
     if rest:
-        before = _given(loaded, tokens, layer, head, found.hsa)
+        before = _given(loaded, tokens, layer, head, found.hsa_output)
         for case in rest:
             after = _given(loaded, tokens, layer, head, _outputs(found, case)[1])
             change = next_token_change(loaded, tokens, before, after)
@@ -128,7 +128,7 @@ def _given(
 def _outputs(found: Counterfactual, case: Case) -> tuple[Tensor, Tensor, Tensor, float]:
     """The head's output before and after, and how far they are apart."""
     if case == "removed from standard":
-        return (found.standard, found.removed_from_standard, found.standard_change,
+        return (found.standard_output, found.removed_from_standard, found.standard_change,
                 found.total_standard_change)  # fmt: skip
     told = found.of(case)
-    return found.hsa, told.output, told.change, told.total_change
+    return found.hsa_output, told.output, told.change, told.total_change

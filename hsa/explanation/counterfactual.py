@@ -61,7 +61,7 @@ class Counterfactual:
     """One splat of one head, closed, removed and replaced, over T queries.
 
     Attributes:
-        hsa, standard: the head's output as it is in either attention.
+        hsa_output, standard_output: the head's output as it is in either attention.
         hsa_error: ‖ô - o‖ / ‖o‖ of each row; `total_hsa_error` of all rows together.
         removed_from_standard: standard attention's output without the splat's keys.
         standard_change: ‖o' - o‖ / ‖o‖ of each row of that; `total_standard_change` of all.
@@ -69,8 +69,8 @@ class Counterfactual:
     """
 
     splat_id: int
-    hsa: Float[Tensor, "Q V"]
-    standard: Float[Tensor, "Q V"]
+    hsa_output: Float[Tensor, "Q V"]
+    standard_output: Float[Tensor, "Q V"]
     hsa_error: Float[Tensor, " Q"]
     total_hsa_error: float
     alternatives: tuple[Alternative, ...]
@@ -119,8 +119,8 @@ def counterfactual(result: HSAResult, layer: FramedLayer, splat_id: int) -> Coun
     change, total_change = _apart(output["removed from standard"], standard)
     return Counterfactual(
         splat_id=splat_id,
-        hsa=hsa.cpu(),
-        standard=standard.cpu(),
+        hsa_output=hsa.cpu(),
+        standard_output=standard.cpu(),
         hsa_error=by_row,
         total_hsa_error=total,
         alternatives=tuple(

@@ -71,8 +71,8 @@ def counterfactual_npz(
     """The head's output in every case, and change by row of head and layer."""
     arrays: dict[str, Any] = {
         "tokens": np.array(strings),
-        "hsa_output": found.hsa.numpy(),
-        "standard_output": found.standard.numpy(),
+        "hsa_output": found.hsa_output.numpy(),
+        "standard_output": found.standard_output.numpy(),
         "removed_from_standard_output": found.removed_from_standard.numpy(),
         "hsa_error": found.hsa_error.numpy(),
     }

@@ -23,26 +23,32 @@ COLOURS: dict[SplatState, str] = {
 
 
 def states_figure(states: Sequence[StateShare]) -> go.Figure:
-    """One bar over all queries, ending at 1."""
+    """A bar a state; together they are all queries."""
     figure = go.Figure()
-    for state in states:
-        means = "<br>".join(textwrap.wrap(MEANS[state.state], 60))
-        figure.add_bar(
-            x=[state.share],
-            y=["queries"],
-            orientation="h",
-            name=f"{state.state} {percent(state.share)}",
-            marker={"color": COLOURS[state.state]},
-            hovertemplate=f"{state.state}: {state.queries:,} queries<br>{means}<extra></extra>",
-        )
-    figure.update_layout(
-        barmode="stack",
-        # In a narrow column the legend has a line for each state.
-        height=76 + 21 * len(states),
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        showlegend=True,
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "traceorder": "normal"},
+    names = [state.state for state in states]
+    figure.add_bar(
+        x=[state.share for state in states],
+        y=names,
+        orientation="h",
+        marker={"color": [COLOURS[state.state] for state in states]},
+        text=[percent(state.share) for state in states],
+        textposition="outside",
+        cliponaxis=False,
+        hovertext=[
+            f"{state.queries:,} queries<br>{'<br>'.join(textwrap.wrap(MEANS[state.state], 48))}"
+            for state in states
+        ],
+        hovertemplate="<b>%{y}</b><br>%{hovertext}<extra></extra>",
     )
-    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
-    figure.update_yaxes(visible=False, fixedrange=True)
+    figure.update_layout(
+        height=24 + 28 * len(states),
+        margin={"l": 8, "r": 8, "t": 4, "b": 4},
+        showlegend=False,
+        bargap=0.3,
+    )
+    widest = max((state.share for state in states), default=1.0)
+    figure.update_xaxes(visible=False, range=[0, 1.3 * widest], fixedrange=True)
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=names[::-1], fixedrange=True, automargin=True
+    )
     return figure

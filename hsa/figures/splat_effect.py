@@ -75,7 +75,7 @@ def rows_figure(effects: Sequence[HeadEffect], strings: Sequence[str]) -> go.Fig
     figure.update_xaxes(title="position of the query", range=[-1, len(labels)])
     figure.update_yaxes(
         title="change of output, log", type="log", exponentformat="power",
-        nticks=6,
+        dtick=1,
     )  # fmt: skip
     return _sized(figure)
 
@@ -104,7 +104,7 @@ def next_token_kl_figure(effects: Sequence[NextTokenEffect], strings: Sequence[s
         )  # fmt: skip
     figure.update_xaxes(title="position of the token read last", range=[-1, len(labels)])
     figure.update_yaxes(
-        title="KL, nats, log", type="log", exponentformat="power", nticks=6
+        title="KL, nats, log", type="log", exponentformat="power", dtick=1
     )  # fmt: skip
     return _sized(figure)
 

@@ -123,13 +123,13 @@ def test_what_is_already_so_keeps_its_bits() -> None:
         found = counterfactual(result, layer, splat_id)
         for block in result.blocks:
             closed = block.queries[block.closed[0, 0, :, node]]
-            assert torch.equal(found.of("closed").output[closed], found.hsa[closed])
+            assert torch.equal(found.of("closed").output[closed], found.hsa_output[closed])
             opened = block.queries[block.opened[0, 0, :, node]]
             if level == 2:
-                assert torch.equal(found.of("replaced").output[opened], found.hsa[opened])
+                assert torch.equal(found.of("replaced").output[opened], found.hsa_output[opened])
             shut += closed.numel()
     assert shut > 50
-    assert torch.allclose(found.hsa, result.output[0], atol=1e-5)
+    assert torch.allclose(found.hsa_output, result.output[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("reads", [3, 8, 10_000])
@@ -164,9 +164,9 @@ def test_an_empty_splat_changes_nothing_bit_for_bit() -> None:
     assert empty
     found = counterfactual(result, layer, empty[0])
     for what in WHATS:
-        assert torch.equal(found.of(what).output, found.hsa)
+        assert torch.equal(found.of(what).output, found.hsa_output)
         assert found.of(what).rows_changed == 0 and found.of(what).total_change == 0
-    assert torch.equal(found.removed_from_standard, found.standard)
+    assert torch.equal(found.removed_from_standard, found.standard_output)
 
 
 def test_it_refuses_what_it_cannot_run() -> None:

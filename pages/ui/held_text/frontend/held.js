@@ -45,7 +45,8 @@ export default function ({ data, parentElement }) {
       span.dataset.at = at;
       span.tabIndex = 0;
     });
-    if (stretch.first + stretch.tokens.length < data.tokens) element(line, "span", "beside", " …");
+    const more = stretch.first + stretch.tokens.length < data.tokens;
+    if (more && !stretch.tokens.at(-1).endsWith("\n")) element(line, "span", "beside", " …");
   }
   const tell = (event) => {
     const at = event.target.dataset?.at;
