@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ASKED = "portrait-effect-asked"
 """Session key: for which portrait what was asked, so that a rerun shows it again."""
 
+MOST_ASKED = 24
+
 SVG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
@@ -60,7 +62,7 @@ def _press(part: str, label: str, view: SplatView, *, primary: bool = False) -> 
     if not slot.button(label, key=f"effect-{part}", type=kind):
         return False
     slot.empty()
-    st.session_state[ASKED] = (*st.session_state.get(ASKED, ()), (part, view.key))
+    st.session_state[ASKED] = (*st.session_state.get(ASKED, ()), (part, view.key))[-MOST_ASKED:]
     return True
 
 

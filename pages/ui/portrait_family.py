@@ -35,8 +35,11 @@ def family(view: SplatView) -> None:
     def chosen_in_box() -> None:
         choices.SPLAT.choose(st.session_state[GO])
 
+    # A table of its own for each splat, so that the row chosen last is not chosen in the next.
+    key = f"{TABLE}-{view.shown.splat_id}"
+
     def chosen_in_table() -> None:
-        rows = st.session_state[TABLE].selection.rows
+        rows = st.session_state[key].selection.rows
         if rows:
             choices.SPLAT.choose(named[rows[0]][1].splat_id)
 
@@ -50,7 +53,7 @@ def family(view: SplatView) -> None:
     column = st.column_config.NumberColumn
     st.dataframe(
         table,
-        key=TABLE,
+        key=key,
         hide_index=True,
         on_select=chosen_in_table,
         selection_mode="single-row",

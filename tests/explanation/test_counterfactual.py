@@ -177,3 +177,16 @@ def test_it_refuses_what_it_cannot_run() -> None:
     spending = Spending(torch.tensor([8] * 4))
     with pytest.raises(InputError, match="one head"):
         counterfactual(attend(given, field, spending), into_layer(given, field), 0)
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 5])
+@pytest.mark.parametrize("causal", [True, False])
+def test_texts_of_few_tokens_have_counterfactuals(tokens: int, causal: bool) -> None:
+    given, field = random_layer(4, tokens, 1, 1, causal=causal)
+    result = attend(given, field, Spending(torch.tensor([3])))
+    layer = into_layer(given, field)
+    for splat_id, _, keys in used(layer):
+        found = counterfactual(result, layer, splat_id)
+        assert torch.allclose(found.hsa_output, result.output[0], atol=1e-5)
+        assert found.own_token_rows == int((~(given.visible() & ~keys).any(1)).sum())
+        assert bool(torch.isfinite(found.removed_from_standard).all())

@@ -32,7 +32,7 @@ def test_tokens_are_told_relatives_gone_to_and_counterfactuals_run(
     assert tab.evaluate("window.hacked") is None
     assert tab.locator(".held-text img").count() == 0
 
-    table = tab.locator(".st-key-portrait-family [data-testid=stDataFrame]")
+    table = tab.locator("[class*=st-key-portrait-family] [data-testid=stDataFrame]")
     table.scroll_into_view_if_needed()
     table.click(position={"x": 16, "y": ROW})
     tab.wait_for_url(re.compile(r"splat=\d+"))

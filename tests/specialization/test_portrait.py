@@ -146,3 +146,14 @@ def test_passages_are_sentences_that_hold_every_token() -> None:
     long = [" word"] * 200
     (only,) = passages(long, [100])
     assert 100 in only and len(only) < 60
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 3])
+def test_texts_of_few_tokens_have_portraits(tokens: int) -> None:
+    given, field = random_layer(4, tokens, 1, 1)
+    result = attend(given, field, Spending(torch.tensor([3])))
+    layer = into_layer(given, field)
+    seen = portrait(result, layer, STRINGS[:tokens], 0, roster(result, layer, 0).heaviest(0))
+    assert len(seen.positions) >= 1 and seen.error.queries == 0
+    for profile in (seen.position_profile, seen.distance_profile):
+        assert float(profile.standard.sum()) == pytest.approx(seen.mass_standard)
