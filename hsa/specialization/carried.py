@@ -40,7 +40,13 @@ class PairsSoFar:
         self.most = most
         self.found: list[tuple[float, int, int, float, float, str]] = []
 
-    def add(self, cut: CutRows, exact: Float[Tensor, "Q T"], keys: Bool[Tensor, " T"]) -> None:
+    def add(
+        self,
+        cut: CutRows,
+        exact: Float[Tensor, "Q T"],
+        hsa: Float[Tensor, "Q T"],
+        keys: Bool[Tensor, " T"],
+    ) -> None:
         """Consider one block's queries with these keys."""
         of: Int[Tensor, " K"] = keys.nonzero().flatten()
         if not of.numel():
@@ -52,7 +58,6 @@ class PairsSoFar:
             for value, flat in zip(best.tolist(), index.tolist(), strict=True)
             if value > -torch.inf
         ]
-        hsa = cut.weights()
         for value, at, which in places:
             key = int(of[which])
             reading = "closed"

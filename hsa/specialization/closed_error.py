@@ -56,16 +56,17 @@ class ErrorSoFar:
         self,
         cut: CutRows,
         exact: Float[Tensor, "Q T"],
+        hsa: Float[Tensor, "Q T"],
         keys: Bool[Tensor, " T"],
         node: int | None,
     ) -> None:
-        """One block; `keys` are the splat's far keys, `exact` standard attention's weights."""
+        """One block, both attentions' weights, and the splat's far keys."""
         wanted = exact @ cut.v
         away = cut.output - wanted
         parts = torch.zeros(5, dtype=torch.float64)
         if node is not None and bool(cut.closed[:, node].any()):
             rows = cut.closed[:, node]
-            parts = _closed(cut, exact, keys, node, away)
+            parts = _closed(cut, exact, hsa, keys, node, away)
             self.closed += int(rows.sum())
         norms = torch.stack([away.square().sum(), wanted.square().sum()])
         self.sums = self.sums + torch.cat([parts, norms])
@@ -87,7 +88,12 @@ class ErrorSoFar:
 
 
 def _closed(
-    cut: CutRows, exact: Tensor, keys: Bool[Tensor, " T"], node: int, away: Float[Tensor, "Q V"]
+    cut: CutRows,
+    exact: Float[Tensor, "Q T"],
+    hsa: Float[Tensor, "Q T"],
+    keys: Bool[Tensor, " T"],
+    node: int,
+    away: Float[Tensor, "Q V"],
 ) -> Float[Tensor, " 5"]:
     """Sums over the rows that closed the node; m = Σ exp(q·k) / Ẑ over its keys."""
     rows = cut.closed[:, node]
@@ -99,7 +105,7 @@ def _closed(
     value = cut.v[keys]
     mean = token @ value / true_mass.clamp_min(1e-12).unsqueeze(1)
     mean = torch.where((true_mass > 1e-12).unsqueeze(1), mean, value.mean(0))
-    answered = cut.weights()[rows][:, keys] @ value
+    answered = hsa[rows][:, keys] @ value
     by_mass = (mass - true_mass).unsqueeze(1) * (mean - wanted)
     by_value = answered - mass.unsqueeze(1) * mean
     return torch.stack(

@@ -141,21 +141,21 @@ class _Seen:
     def add(self, cut: CutRows) -> None:
         """One block of queries."""
         exact = cut.logits.masked_fill(~cut.visible, -torch.inf).softmax(1)
-        own = self.own
+        hsa, own = cut.weights(), self.own
         between = (cut.queries.unsqueeze(1) - torch.arange(own.numel())).abs()
         self.distance["head"] += summed(self.edges, between, exact)
         seen = cut.visible[:, own]
         self.distance["pairs"] += summed(self.edges, between[:, own], seen.double())
-        for name, weight in (("standard", exact), ("hsa", cut.weights())):
+        for name, weight in (("standard", exact), ("hsa", hsa)):
             held = weight[:, own]
             self.received[name] += weight.sum(0)
             self.given[name][cut.queries] = held.sum(1)
             self.far[name] += float(held[:, cut.far[own]].sum())
             self.distance[name] += summed(self.edges, between[:, own], held)
         add_states(self.states, cut, self.node)
-        self.error.add(cut, exact, own & cut.far, self.node)
-        self.pairs.add(cut, exact, own)
-        self.far_pairs.add(cut, exact, own & cut.far)
+        self.error.add(cut, exact, hsa, own & cut.far, self.node)
+        self.pairs.add(cut, exact, hsa, own)
+        self.far_pairs.add(cut, exact, hsa, own & cut.far)
 
     def portrait(
         self, layer: FramedLayer, group: int, row: int, lineage: tuple[str, ...] | None

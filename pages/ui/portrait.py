@@ -82,8 +82,8 @@ def _heading(view: SplatView) -> None:
     far = "Of this, {:.3g}% while its keys were far: for those alone the splat may answer."
     with st.container(horizontal=True):
         st.metric(
-            "Tokens held",
-            f"{len(shown.positions):,} of {shown.tokens:,}",
+            f"Tokens, of {shown.tokens:,}",
+            f"{len(shown.positions):,}",
             width=METRIC,
             help="Keys of this prompt that are routed to it, on its level.",
         )
@@ -109,11 +109,11 @@ def _heading(view: SplatView) -> None:
         )
         st.metric(
             "Spread, logits",
-            f"{shown.prompt_spread:.3g}",
+            f"{shown.prompt_spread:.3g}" if len(shown.positions) > 1 else "–",
             width=METRIC,
             help="RMS distance of its keys in this prompt from their mean, in the field's frame, "
-            f"where distance is a difference of logits. Over the texts of the fit it was "
-            f"{shown.field_spread:.3g}.",
+            "where distance is a difference of logits; it takes two keys. Over the texts of the "
+            f"fit it was {shown.field_spread:.3g}.",
         )
         st.metric(
             "Prior share",
