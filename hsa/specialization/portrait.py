@@ -131,7 +131,7 @@ class _Seen:
 
         self.received = {name: zeros(tokens) for name in ("standard", "hsa")}
         self.given = {name: zeros(tokens) for name in ("standard", "hsa")}
-        self.far = dict.fromkeys(("standard", "hsa"), 0.0)
+        self.far: dict[str, float] = dict.fromkeys(("standard", "hsa"), 0.0)
         bins = self.edges.numel() - 1
         self.distance = {name: zeros(bins) for name in ("standard", "hsa", "head", "pairs")}
         self.states = no_states()
