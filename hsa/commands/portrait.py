@@ -134,6 +134,8 @@ def _lineage(log: Path, field: ModelField, layer: int, group: int, splat: int) -
     from hsa.adaptation.replay import read_log
 
     film = film_of_log(read_log(log), {(layer, group): field.heads[layer][group]}, layer, group)
+    if splat not in film.splat_id.tolist():
+        return ("The log says nothing of this splat.",)
     return tuple(history(film, splat))
 
 
