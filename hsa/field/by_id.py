@@ -21,7 +21,7 @@ def splat_row(field: LayerField, group: int, splat_id: int) -> int:
             "There is no such splat in this head",
             got=f"splat {splat_id}",
             needed=f"one of the {known.numel():,} that live here, ids {int(known.min())} to "
-            f"{int(known.max())} with gaps where splats died",
+            f"{int(known.max())}",
             attempt="choose another; it died since, or belongs to another layer or head",
         )
     return int(rows[0])
