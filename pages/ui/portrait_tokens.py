@@ -14,7 +14,7 @@ MOST = 12
 def tokens_in_text(view: SplatView) -> None:
     """Sentences around its tokens, those with most attention unless all are asked for."""
     from hsa.figures.portrait_tables import held_table
-    from hsa.specialization.passages import heaviest, passages
+    from hsa.specialization.excerpts import heaviest, passages
 
     shown = view.shown
     every = passages(view.strings, shown.positions.tolist())

@@ -16,7 +16,7 @@ from hsa.errors import FieldError, InputError
 from hsa.explanation.pair import explain_pair
 from hsa.field.layer_field import stack
 from hsa.field.splat_field import LEVELS, SplatField
-from hsa.specialization.passages import passages
+from hsa.specialization.excerpts import passages
 from hsa.specialization.portrait import Portrait, portrait
 from hsa.specialization.roster import roster
 from tests.attention.random_layers import random_layer
