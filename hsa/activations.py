@@ -55,6 +55,14 @@ class Activations:
             near_special=self.near_special.to(device),
         )  # fmt: skip
 
+    def head(self, number: int) -> Activations:
+        """One query head with its key/value head."""
+        group = number // self.group
+        return replace(
+            self, q=self.q[number : number + 1], k=self.k[group : group + 1],
+            v=self.v[group : group + 1],
+        )  # fmt: skip
+
     def part(self, tokens: slice) -> Activations:
         """A stretch of the text, contiguous, with the positions that it had."""
         return replace(

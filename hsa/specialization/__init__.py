@@ -1,1 +1,1 @@
-"""What splats are for: functions of tokens and pairs, and how surely a splat serves one."""
+"""What splats stand for: the portrait of one, the functions that they serve, what is wrong."""

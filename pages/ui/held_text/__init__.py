@@ -1,0 +1,5 @@
+"""A splat's tokens in the sentences that they stand in."""
+
+from .figure import held_text
+
+__all__ = ["held_text"]
