@@ -37,15 +37,14 @@ def main() -> None:
     with refusals():
         found = served.findings(loaded, ready, layer)
     if found is None:
-        found = _offer(loaded, ready, layer)
-    if found is None:
+        _offer(loaded, ready, layer)
         return
     _said(found)
     whole_model(loaded, found, layer, head)
     one_head(found, layer, head)
 
 
-def _offer(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> Findings | None:
+def _offer(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> None:
     place = st.empty()
     with place.container():
         st.info(
@@ -56,10 +55,11 @@ def _offer(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> Finding
         st.selectbox("Layer", range(loaded.layers), **choices.LAYER.widget())
         wanted = st.button(f"Measure layer {layer}", type="primary", key="functions-measure")
     if not wanted:
-        return None
+        return
     place.empty()
     with refusals(), waiting() as progress:
-        return served.measure(loaded, ready, layer, progress)
+        served.measure(loaded, ready, layer, progress)
+    st.rerun()
 
 
 def _said(found: Findings) -> None:

@@ -10,6 +10,7 @@ from hsa.figures.token_label import token_label
 from hsa.specialization.carried import CarriedPair
 from hsa.specialization.family import Relative
 from hsa.specialization.portrait import Portrait
+from hsa.specialization.reference_keys import Excerpt
 
 
 def held_table(shown: Portrait) -> pd.DataFrame:
@@ -58,5 +59,20 @@ def family_table(relatives: Sequence[Relative]) -> pd.DataFrame:
             "hsa": [of.hsa for of in relatives],
             "prior": [of.prior for of in relatives],
             "tokens": [", ".join(map(token_label, of.examples)) for of in relatives],
+        }
+    )
+
+
+def excerpts_table(found: Sequence[Excerpt], texts: Sequence[str]) -> pd.DataFrame:
+    """A row a key of the reference texts, the token set apart by ⟦ ⟧."""
+    return pd.DataFrame(
+        {
+            "token": [token_label(one.token) for one in found],
+            "received": [one.received for one in found],
+            "in its sentence": [
+                " ".join(f"{one.before}⟦{one.token}⟧{one.after}".split()) for one in found
+            ],
+            "text": [texts[one.source] for one in found],
+            "position": [one.position for one in found],
         }
     )

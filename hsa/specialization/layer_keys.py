@@ -76,7 +76,7 @@ def layer_keys(
     through = annotation.received(weight) / received.clamp_min(1e-30).unsqueeze(-1)
     return LayerKeys(
         place=place,
-        owner=_owners(field, given)[:, keys],
+        owner=owners(field, given)[:, keys],
         token=annotation.token[keys],
         text=strata[0][keys],
         frequency=strata[1][keys],
@@ -87,7 +87,7 @@ def layer_keys(
     )
 
 
-def _owners(field: LayerField, given: Activations) -> Int[Tensor, "G T 3"]:
+def owners(field: LayerField, given: Activations) -> Int[Tensor, "G T 3"]:
     """Document, Section and Phrase row of every key."""
     phrase = route(keys_into_frame(field.frame, given.k), field)
     section = field.parent.gather(1, phrase)

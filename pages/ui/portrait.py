@@ -13,6 +13,7 @@ from pages.ui.portrait_downloads import downloads
 from pages.ui.portrait_effect import effect
 from pages.ui.portrait_family import family
 from pages.ui.portrait_lineage import lineage
+from pages.ui.portrait_reference import in_reference, serves
 from pages.ui.portrait_tokens import tokens_in_text
 from pages.ui.portrait_view import SplatView, lives, splat_view
 from pages.ui.refusals import refusals
@@ -35,6 +36,8 @@ def portrait(asked: Case, layer: int, head: int, splat_id: int) -> None:
         view = splat_view(asked, layer, head, splat_id, progress)
     shown = view.shown
     _heading(view)
+    with refusals():
+        serves(view)
     if not len(shown.positions):
         st.info(
             plain(
@@ -43,6 +46,7 @@ def portrait(asked: Case, layer: int, head: int, splat_id: int) -> None:
                 "choose another splat, or another prompt."
             )
         )
+        in_reference(view)
         family(view)
         lineage(view)
         return
@@ -53,6 +57,7 @@ def portrait(asked: Case, layer: int, head: int, splat_id: int) -> None:
         _states(shown)
     _places(shown)
     _pairs(shown)
+    in_reference(view)
     family(view)
     lineage(view)
     downloads(view)

@@ -56,12 +56,17 @@ def measure(
         from hsa.specialization.corpus import corpus
         from hsa.specialization.specialise import specialise
 
-        texts = [(path.name, path.read_text("utf-8")) for path in sorted(REFERENCE.glob("*.txt"))]
+        texts = reference_texts()
         read = corpus(loaded, [text for _, text in texts], TOKENS, progress=progress)
         sources = [(name, hashlib.sha256(text.encode()).hexdigest()) for name, text in texts]
         return specialise(loaded, ready.field, read, sources, [layer], progress)
 
     return engine.kept(_measured(ready, layer), "Measuring what splats serve", make)
+
+
+def reference_texts() -> list[tuple[str, str]]:
+    """Name and content of each text that comes with the app for reference."""
+    return [(path.stem, path.read_text("utf-8")) for path in sorted(REFERENCE.glob("*.txt"))]
 
 
 def _measured(ready: engine.ReadyField, layer: int) -> tuple:

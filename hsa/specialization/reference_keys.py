@@ -1,0 +1,102 @@
+"""What splats hold beyond the prompt: keys of a reference corpus, in their sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hsa.activations import Activations
+from hsa.attention.exact import weights
+from hsa.field.layer_field import LayerField
+from hsa.models.cache import Progress
+from hsa.models.capture import capture
+from hsa.models.loaded import LoadedModel
+from hsa.specialization.excerpts import passages as stretches
+from hsa.specialization.layer_keys import owners
+from hsa.specialization.passages import Passage
+
+
+@dataclass(frozen=True)
+class ReferencePassage:
+    """One passage in one layer.
+
+    Attributes:
+        row: Document, Section and Phrase row of every key.
+        received: share of all attention of each query head that each key receives.
+    """
+
+    source: int
+    strings: tuple[str, ...]
+    row: Int[Tensor, "G T 3"]
+    received: Float[Tensor, "H T"]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A stretch of a text around a token that the splat holds.
+
+    Attributes:
+        before, token, after: the stretch as it reads.
+        received: share of all attention of the head in its passage that the token receives.
+    """
+
+    source: int
+    position: int
+    before: str
+    token: str
+    after: str
+    received: float
+
+
+def reference_keys(
+    loaded: LoadedModel,
+    field: LayerField,
+    corpus: Sequence[Passage],
+    layer: int,
+    progress: Progress | None = None,
+) -> tuple[ReferencePassage, ...]:
+    """Read the corpus once; any splat of the layer can then be looked up."""
+    found: list[ReferencePassage] = []
+    for at, passage in enumerate(corpus):
+        if progress is not None:
+            progress(f"Reading reference text {at + 1} of {len(corpus)}", at / len(corpus))
+
+        def take(_: int, given: Activations, passage: Passage = passage) -> None:
+            received = weights(given).sum(1) / given.tokens
+            found.append(
+                ReferencePassage(
+                    passage.source, passage.tokens.strings, owners(field, given), received
+                )
+            )
+
+        capture(loaded, passage.tokens, [layer], take)
+    return tuple(found)
+
+
+def excerpts(
+    reference: Sequence[ReferencePassage], group: int, head: int, row: int, most: int
+) -> tuple[int, list[Excerpt]]:
+    """How many keys of the corpus a splat holds, and those that receive most in their sentences.
+
+    Args:
+        row: of the splat in its field.
+    """
+    held: list[tuple[float, int, int]] = []
+    for number, passage in enumerate(reference):
+        own = (passage.row[group] == row).any(1).nonzero().squeeze(1).tolist()
+        held += [(float(passage.received[head, at]), number, at) for at in own]
+    held.sort(key=lambda one: (-one[0], *one[1:]))
+    found = []
+    for received, number, at in held[:most]:
+        strings = reference[number].strings
+        (stretch,) = stretches(strings, [at])
+        found.append(
+            Excerpt(
+                reference[number].source, at, "".join(strings[stretch.start : at]), strings[at],
+                "".join(strings[at + 1 : stretch.stop]), received,
+            )
+        )  # fmt: skip
+    return len(held), found
