@@ -96,16 +96,13 @@ def gather(heads: Sequence[AtlasHead], moves: Sequence[Similarity] | None = None
     )
 
 
-def laid_over(
-    layouts: Sequence[Layout], keys: Sequence[Float[Tensor, "T 2"]]
-) -> tuple[Similarity, ...]:
+def laid_over(keys: Sequence[Float[Tensor, "T 2"]]) -> tuple[Similarity, ...]:
     """Every head turned so that the same tokens lie where they lie in the first, as near as can be.
 
     Splats of two heads have nothing in common but what they hold; a prompt's keys, in the same
     order in each, are what a similarity can be fitted to.
     """
     first, *others = keys
-    assert len(layouts) == len(keys), "one layout and one set of keys a head"
     return (unmoved(), *(similarity(other, first) for other in others))
 
 

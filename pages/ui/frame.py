@@ -22,6 +22,7 @@ NAVIGATED = "navigated"
 PAGES = {
     "pages/start.py": "Explore",
     "pages/compare.py": "Compare a head",
+    "pages/atlas.py": "Atlas",
     "pages/generate.py": "Generate",
     "pages/adapt.py": "Adapt",
     "pages/glossary.py": "What the words mean",

@@ -205,7 +205,7 @@ def test_heads_side_by_side_and_over_one_another() -> None:
     assert float(torch.pdist(middles).min()) > 4
     keys = [torch.randn(20, 2, generator=torch.Generator().manual_seed(1))]
     keys.append(keys[0] @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]]) * 2 + 1)
-    over = laid_over([head.layout for head in heads[:2]], keys)
+    over = laid_over(keys)
     assert torch.allclose(over[1](keys[1]), keys[0], atol=1e-4)
 
 

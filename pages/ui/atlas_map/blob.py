@@ -1,8 +1,10 @@
 """The one `bytes` object that the map sends to the browser.
 
-    4 bytes   length of the header, little endian
-    header    JSON: names, tokens, colours, and where each array lies
-    body      arrays (see ../player/packing.py), as one zlib stream
+4 bytes   length of the header, little endian
+header    JSON: names, tokens, colours, and where each array lies
+body      arrays (see ../player/packing.py), as one zlib stream
+
+Values stay 32-bit floats: they are read, not only seen, and may be NaN, which JSON may not.
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ class Drawing:
         if not splats:
             raise ValueError("a map has at least 1 splat, got 0")
         lengths = {
-            name: len(getattr(self, name)) for name in ("head", "level", "parent", "x", "y", "words")
+            name: len(getattr(self, name))
+            for name in ("head", "level", "parent", "x", "y", "words")
         } | {told.title: len(told.values) for told in self.told}
         wrong = {name: length for name, length in lengths.items() if length != splats}
         if wrong:

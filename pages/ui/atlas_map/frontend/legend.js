@@ -7,6 +7,8 @@ function fillLegend(legend, points, paint) {
   title.textContent = labelText(told.title);
   const shapes = element("span", { class: "shapes" });
   shapes.textContent = LEVELS.map((level, at) => `${SHAPES[at]} ${level}`).join("   ");
+  // Levels have their shapes as swatches.
+  if (told.names.every((name) => LEVELS.includes(name)) && paint.isCategory) shapes.textContent = "";
   legend.replaceChildren(title, ...(paint.isCategory ? swatches(paint) : scale(paint)), shapes);
   if (paint.of.includes(paint.unknown)) shapes.before(swatch(paint.colours[paint.unknown], unknownWord(paint)));
 }
@@ -16,8 +18,10 @@ function unknownWord({ told, isCategory }) {
 }
 
 function swatch(colour, word) {
-  const box = element("i"), name = element("span"), entry = element("span", { class: "swatch" }, box, name);
-  box.style.background = colour;
+  const shape = SHAPES[LEVELS.indexOf(word)], box = element(shape ? "b" : "i");
+  const name = element("span"), entry = element("span", { class: "swatch" }, box, name);
+  if (shape) box.textContent = shape;
+  box.style[shape ? "color" : "background"] = colour;
   name.textContent = labelText(word);
   return entry;
 }
