@@ -23,6 +23,8 @@ DRAWN_AWAY = 5
 NEAREST = 1e-8
 STRONGEST = 4.0
 """No pair pulls or pushes more, as in umap-learn."""
+LEAST_DRAWN = 1 / 500
+"""Edges weaker than this umap-learn never draws; and they would come near to denormal numbers."""
 KEEPS = 0.9, 0.99
 """How much of the mean and of the mean square of the force a step keeps (Adam)."""
 
@@ -39,6 +41,7 @@ def descend(
     Args:
         stopped: asked before every step; what was reached until then is returned.
     """
+    graph = graph.where(graph >= LEAST_DRAWN, 0.0)
     place = start.float().clone()
     degree = graph.sum(1)
     push = DRAWN_AWAY / len(graph) * (degree.unsqueeze(1) + degree) / 2

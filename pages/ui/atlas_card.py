@@ -74,22 +74,24 @@ def _numbers(asked: Case | None, field: SplatField, layer: int, group: int, row:
 
 def _links(label: str, loaded: LoadedModel, field: SplatField, layer: int, group: int,
            rows: list[int]) -> None:  # fmt: skip
+    """Splats to go to."""
     from hsa.field.splat_field import LEVELS
 
     size = loaded.query_heads // loaded.key_value_heads
-    st.caption(label)
-    with st.container(horizontal=True, gap="small"):
-        for row in rows[:MOST_CHILDREN]:
-            number = int(field.splat_id[row])
-            st.button(
-                f"{LEVELS[int(field.level[row])]} {number}",
-                key=f"atlas-go-{number}",
-                on_click=atlas_chosen.choose,
-                args=(loaded.fingerprint, layer, group, size, number),
-                type="tertiary",
-            )
+    ids = field.splat_id[rows].tolist()
+    key = f"atlas-go-{layer}-{group}-{ids[0]}"
+
+    def go() -> None:
+        if st.session_state[key] is not None:
+            atlas_chosen.choose(loaded.fingerprint, layer, group, size, st.session_state[key])
+
+    level = LEVELS[int(field.level[rows[0]])]
+    st.pills(
+        label, ids[:MOST_CHILDREN], key=key, on_change=go, default=None,
+        format_func=lambda number: f"{level} {number}",
+    )  # fmt: skip
     if len(rows) > MOST_CHILDREN:
-        st.caption(f"and {len(rows) - MOST_CHILDREN} more, in the table under parent.")
+        st.caption(f"and {len(rows) - MOST_CHILDREN} more: the table lists them by parent.")
 
 
 def _tokens(asked: Case, layer: int, group: int, row: int) -> None:

@@ -95,7 +95,6 @@ class Painter {
     for (const { level, number, rows } of this.groups) {
       const radius = Math.max(1.6, RADII[level] * grown);
       context.fillStyle = paint.colours[number];
-      context.globalAlpha = FILLED[level];
       let some = false;
       context.beginPath();
       for (const row of rows) {
@@ -104,14 +103,20 @@ class Painter {
         some = true;
       }
       if (!some) continue;
+      // Edges of a crowd lie below it, or they would wipe it out.
+      if (level === 2 && radius >= 3) this.edge(theme.background, 1.6);
+      context.globalAlpha = FILLED[level];
       context.fill();
-      if (level === 2 && radius < 3) continue;
-      context.globalAlpha = 1;
-      context.strokeStyle = level === 2 ? theme.background : paint.colours[number];
-      context.lineWidth = level === 2 ? 0.8 : 1.6;
-      context.stroke();
+      if (level < 2) this.edge(paint.colours[number], 1.6);
     }
     context.globalAlpha = 1;
+  }
+
+  edge(colour, width) {
+    this.context.globalAlpha = 1;
+    this.context.strokeStyle = colour;
+    this.context.lineWidth = width;
+    this.context.stroke();
   }
 
   dimmed() {
