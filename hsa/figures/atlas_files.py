@@ -17,7 +17,7 @@ def atlas_table(atlas: Atlas, words: Sequence[str], rows: np.ndarray | None = No
     """One row a splat: where it belongs, what it holds, every attribute, its place on the map.
 
     Args:
-        words: what each splat holds.
+        words: what each splat holds, as `token_label` writes tokens.
         rows: those to list, in this order; all unless told otherwise.
     """
     at = np.arange(atlas.splats) if rows is None else rows

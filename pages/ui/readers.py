@@ -100,8 +100,8 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def levels(text: str) -> tuple[str, ...]:
-    """Some levels of the field, in their order."""
-    found = names(text)
+    """Some levels of the field, in their order, or none."""
+    found = names(text) if text else ()
     if not set(found) <= set(LEVELS):
         raise ValueError(text)
     return tuple(level for level in LEVELS if level in found)

@@ -124,6 +124,9 @@ def test_levels_search_and_range_filter_the_table() -> None:
     kept = table(app)
     assert 0 < len(kept) < 192 and (kept["keys"] >= 2).all()
     assert address(app)["range"].startswith("2..")
+    app.pills(key="ask-levels").set_value([]).run()
+    assert "0 of 232 splats" in said(app)
+    app.pills(key="ask-levels").set_value(["Phrase"]).run()
     app.selectbox(key="ask-attribute").set_value("level").run()
     assert "range" not in address(app) and len(table(app)) == 192
     app.multiselect(key="ask-only").set_value(["Section"]).run()
@@ -146,9 +149,8 @@ def test_other_heads_beside_it() -> None:
 @pytest.mark.parametrize("shape", ["icicle", "sunburst"])
 def test_the_hierarchy_is_another_shape(shape: str) -> None:
     app = visit(sample="fact", layout="pca", shape=shape, paint="mass", splat="3")
-    assert not app.exception and "areas are prior shares" in said(app)
-    trace = app.get("plotly_chart")[0].value["data"][0] if False else None
-    assert trace is None
+    assert "areas are prior shares" in said(app) and len(app.get("plotly_chart")) == 2
+    assert len(app.subheader) == 1 and address(app)["shape"] == shape
 
 
 def tiny(field: SplatField, splats: int) -> SplatField:

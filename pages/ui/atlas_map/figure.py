@@ -91,7 +91,7 @@ def atlas_map(
         if on_select is not None:
             on_select()
 
-    with st.container(key=f"atlas-{key}", gap=None):
+    with st.container(key=f"splat-map-{key}", gap=None):
         _canvas()(key=canvas_key, data=blob, on_chosen_change=hear)
         _wishes()(
             key=f"{key}-wishes",

@@ -3,7 +3,7 @@
 const maps = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const container = (parentElement.host ?? parentElement).closest('[class*="st-key-atlas-"]');
+  const container = (parentElement.host ?? parentElement).closest('[class*="st-key-splat-map-"]');
   let mounted = maps.get(parentElement);
   if (!mounted) {
     mounted = { tell: null, ending: new AbortController() };

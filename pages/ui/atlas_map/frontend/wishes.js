@@ -3,7 +3,7 @@
 
 export default function ({ data, parentElement }) {
   const host = parentElement.host ?? parentElement;
-  const container = host.closest('[class*="st-key-atlas-"]');
+  const container = host.closest('[class*="st-key-splat-map-"]');
   if (!container) return;
   container.atlasWishes = data;
   container.dispatchEvent(new CustomEvent("atlas-wishes"));
