@@ -11,7 +11,7 @@ from pages.ui.atlas_card import card
 from pages.ui.atlas_filter import histogram, pick_levels, pick_token, stands_out
 from pages.ui.atlas_head import pick_heads
 from pages.ui.atlas_layouts import await_umap
-from pages.ui.atlas_map_choice import controls, picture
+from pages.ui.atlas_map_choice import controls, pick_splat, picture
 from pages.ui.atlas_table import table
 from pages.ui.atlas_view import AtlasView, atlas_view
 from pages.ui.case import Case, case, field
@@ -50,12 +50,16 @@ def explore(view: AtlasView) -> None:
     if (choices.LAYER.value, group) != (view.layer, view.group):
         # A splat of another head was clicked.
         st.rerun()
-    controls(view, lambda: pick_token(view), pick_levels)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        controls(view)
+        pick_levels()
     shown = stands_out(view)
     left, right = st.columns([2.2, 1], gap="medium")
     with left:
         picture(view, shown)
     with right:
+        pick_token(view)
+        pick_splat(view)
         if choices.SPLAT.value is None:
             st.info("Click a splat to see what it holds, its parent and its children.")
         else:

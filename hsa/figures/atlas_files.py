@@ -34,7 +34,7 @@ def atlas_table(atlas: Atlas, words: Sequence[str], rows: np.ndarray | None = No
         "holds": [words[row] for row in at.tolist()],
     }
     for attribute in atlas.attributes:
-        if attribute.name == "level":
+        if attribute.name in columns:
             continue
         if attribute.numeric:
             columns[attribute.name] = attribute.numbers.numpy()[at]

@@ -54,6 +54,20 @@ def _of_the_field(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
     return field_attributes(at.ready.field.heads[at.layer][at.group])
 
 
+def _which_head(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
+    from hsa.atlas.attributes import Attribute
+
+    if not choices.BESIDE.value and choices.PAINT.value != "head":
+        return ()
+    name = f"layer {at.layer}, head {at.group}"
+    splats = at.ready.field.heads[at.layer][at.group].splats
+    return (
+        Attribute(
+            "head", "Key/value head", "The head that a splat belongs to.", (name,) * splats
+        ),
+    )  # fmt: skip
+
+
 def _of_the_prompt(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
     from hsa.atlas.attributes import Attribute
 
@@ -125,4 +139,4 @@ def _of_your_run(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
 
 
 # A line here is all that another attribute needs.
-SOURCES: tuple[Source, ...] = (_of_the_field, _of_the_prompt, _of_hsa, _of_your_run)
+SOURCES: tuple[Source, ...] = (_of_the_field, _which_head, _of_the_prompt, _of_hsa, _of_your_run)

@@ -41,7 +41,7 @@ def pick_token(view: AtlasView) -> None:
         st.session_state[key] = choices.FIND.value
     found = tokens_found(view)
     st.text_input(
-        "Search tokens", key=key, max_chars=100, width=190,
+        "Search tokens", key=key, max_chars=100,
         on_change=lambda: choices.FIND.choose(st.session_state[key].strip()),
         placeholder="a piece of a token", disabled=view.asked is None,
         help="Splats that hold such a token of the prompt stand out. Needs a prompt."

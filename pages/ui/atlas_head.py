@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hsa.models.loaded import LoadedModel
 
 BESIDE = "ask-beside"
-LAYOUTS = {"umap": "UMAP", "pca": "Principal components"}
+LAYOUTS = {"umap": "UMAP", "pca": "PCA"}
 ARRANGED = {"beside": "side by side", "over": "over one another"}
 
 
@@ -61,7 +61,7 @@ def pick_layout() -> None:
     """UMAP or principal components."""
     st.segmented_control(
         "Laid out by", list(LAYOUTS), format_func=lambda name: LAYOUTS[name], required=True,
-        help="Principal components are a flat view: far things are far apart. UMAP keeps "
+        help="PCA, the principal components, is a flat view: far things are far apart. UMAP keeps "
         "neighbours together; distances across the map say little.",
         **choices.LAYOUT.widget(),
     )  # fmt: skip
@@ -89,7 +89,7 @@ def _beside(loaded: LoadedModel, layer: int, head: int) -> None:
 
     st.multiselect(
         "Key/value heads shown beside it", others, key=BESIDE, on_change=heard,
-        format_func=lambda other: f"layer {other[0]}, head {other[1]}", width=340,
+        format_func=lambda other: f"layer {other[0]}, head {other[1]}", width=300,
         max_selections=MOST_HEADS - 1, placeholder="none",
     )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,22 +30,18 @@ def choose_row(view: AtlasView, row: int | None) -> None:
     )
 
 
-def controls(view: AtlasView, search: Callable[[], None], levels: Callable[[], None]) -> None:
-    """Shape, colours, layout, levels and search."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Shape", list(SHAPES), format_func=lambda name: SHAPES[name], required=True,
-            **choices.SHAPE.widget(),
-        )  # fmt: skip
-        named = {attribute.name: attribute.title for attribute in view.atlas.attributes}
-        st.selectbox(
-            "Colour by", list(named), format_func=lambda name: named[name], width=230,
-            help=plain(view.atlas.attribute(choices.PAINT.value).meaning),
-            **choices.PAINT.widget(),
-        )  # fmt: skip
-        levels()
-        search()
-        pick_splat(view)
+def controls(view: AtlasView) -> None:
+    """Shape and colours."""
+    st.segmented_control(
+        "Shape", list(SHAPES), format_func=lambda name: SHAPES[name], required=True,
+        **choices.SHAPE.widget(),
+    )  # fmt: skip
+    named = {attribute.name: attribute.title for attribute in view.atlas.attributes}
+    st.selectbox(
+        "Colour by", list(named), format_func=lambda name: named[name], width=260,
+        help=plain(view.atlas.attribute(choices.PAINT.value).meaning),
+        **choices.PAINT.widget(),
+    )  # fmt: skip
 
 
 def pick_splat(view: AtlasView) -> None:
@@ -63,7 +58,7 @@ def pick_splat(view: AtlasView) -> None:
         return f"{name} · {view.words[row]}" if view.words[row] else name
 
     st.selectbox(
-        "Splat", range(rows.start, rows.stop), index=None, key=BOX, format_func=label, width=230,
+        "Splat", range(rows.start, rows.stop), index=None, key=BOX, format_func=label,
         placeholder="level, id or token",
         on_change=lambda: choose_row(view, st.session_state[BOX]),
     )  # fmt: skip
@@ -82,7 +77,7 @@ def _map(view: AtlasView, stands_out: np.ndarray) -> None:
 
     st.session_state[MAP] = view.chosen
     atlas_map(
-        atlas_blob(view, choices.PAINT.value), view.atlas.splats, key=MAP, height=560,
+        atlas_blob(view, choices.PAINT.value), view.atlas.splats, key=MAP, height=540,
         stands_out=stands_out, on_select=lambda: choose_row(view, st.session_state[MAP]),
     )  # fmt: skip
     st.caption(

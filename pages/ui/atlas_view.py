@@ -111,11 +111,11 @@ def atlas_view(
             for word in atlas_use.splat_words(asked, at.layer, at.group, progress)
         )
     return AtlasView(
-        asked, loaded, ready, layer, group, heads, atlas, _method(made, heads), words,
+        asked, loaded, ready, layer, group, heads, atlas, _method(made, heads, missing), words,
         _marks(heads, atlas, places, progress), tuple(missing),
         tuple(dict.fromkeys(layout.note for layout in made if layout.note)),
         ("atlas", *(at.key for at in heads), tuple(layout.method for layout in made),
-         choices.ARRANGED.value),
+         bool(missing), choices.ARRANGED.value),
     )  # fmt: skip
 
 
@@ -145,9 +145,11 @@ def _moves(made: list[Layout], places: list[Tensor | None]) -> tuple[Similarity,
     return moves if choices.ARRANGED.value == "over" else side_by_side(moves)
 
 
-def _method(made: list[Layout], heads: tuple[AtlasHead, ...]) -> str:
+def _method(made: list[Layout], heads: tuple[AtlasHead, ...], missing: list[Wanted]) -> str:
     said = "UMAP" if made[0].method == "UMAP" else "principal components"
     said += " of the splats' positions in the query metric"
+    if missing:
+        said += "; UMAP is being laid out"
     if len(made) > 1:
         said += ", each head in its own"
         if heads[0].asked is not None:

@@ -71,9 +71,8 @@ class AtlasMap {
     this.points = points;
     if (same) points.comeFrom(before);
     else this.setChosen(null);
-    const { zoom, x, y } = this.camera ?? {};
-    this.camera = new AtlasCamera(points.ranges());
-    if (same) Object.assign(this.camera, { zoom, x, y });
+    // Other colours are seen from where one looked; another layout is seen as a whole.
+    if (!same || points.isMoving) this.camera = new AtlasCamera(points.ranges());
     this.hovered = null;
     for (const name of ["keys", "queries"]) this.parts.labels[name].hidden = !points.marks;
     this.parts.told.textContent = labelText(points.header.method);

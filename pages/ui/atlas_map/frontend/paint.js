@@ -1,6 +1,6 @@
 // The map on a canvas: links, splats by colour, marks of the prompt, and what is pointed at.
 
-const FILLED = [0.3, 0.45, 0.92], MARK = 2.1, LINES_AT_ONCE = 96;
+const FILLED = [0.22, 0.4, 0.92], UNKNOWN_FILLED = 0.45, MARK = 2.1, LINES_AT_ONCE = 96;
 
 class Painter {
   constructor(context, points, camera, theme, paint) {
@@ -61,11 +61,13 @@ class Painter {
       top[head] = Math.min(top[head], this.py[row]);
     }
     // Laid over one another, names would be too.
-    if (new Set(top.map((y, head) => `${Math.round(left[head] / 40)} ${Math.round(y / 40)}`)).size < heads.length) return;
+    const middle = left.map((x, head) => (x + right[head]) / 2);
+    const isNear = (a, b) => Math.abs(middle[a] - middle[b]) < 110 && Math.abs(top[a] - top[b]) < 110;
+    if (middle.some((_, a) => middle.some((_, b) => a < b && isNear(a, b)))) return;
     context.font = `600 12px ${theme.font}`;
     context.textAlign = "center";
     context.fillStyle = theme.muted;
-    heads.forEach((name, head) => context.fillText(labelText(name), (left[head] + right[head]) / 2, Math.max(14, top[head] - 12)));
+    heads.forEach((name, head) => context.fillText(labelText(name), middle[head], Math.max(14, top[head] - 12)));
   }
 
   allLinks() {
@@ -105,7 +107,7 @@ class Painter {
       if (!some) continue;
       // Edges of a crowd lie below it, or they would wipe it out.
       if (level === 2 && radius >= 3) this.edge(theme.background, 1.6);
-      context.globalAlpha = FILLED[level];
+      context.globalAlpha = FILLED[level] * (number === paint.unknown ? UNKNOWN_FILLED : 1);
       context.fill();
       if (level < 2) this.edge(paint.colours[number], 1.6);
     }
@@ -185,11 +187,13 @@ class Painter {
   }
 }
 
-// Rows of one level and colour, which are filled together; coarse levels lie below.
+// Rows of one level and colour, which are filled together. Coarse levels lie above and are seen
+// through; what is unknown lies below all else of its level.
 function groupsOf(points, paint) {
   const groups = new Map();
   for (let row = 0; row < points.count; row++) {
-    const level = points.level[row], number = paint.of[row], name = level * 256 + number;
+    const level = points.level[row], number = paint.of[row];
+    const name = (2 - level) * 256 + (number === paint.unknown ? -1 : number);
     if (!groups.has(name)) groups.set(name, { level, number, rows: [] });
     groups.get(name).rows.push(row);
   }
