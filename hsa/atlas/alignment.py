@@ -26,11 +26,17 @@ def unmoved() -> Similarity:
     return Similarity(torch.eye(2, dtype=torch.float64), 1.0, torch.zeros(2, dtype=torch.float64))
 
 
-def similarity(moving: Float[Tensor, "N 2"], fixed: Float[Tensor, "N 2"]) -> Similarity:
+def similarity(
+    moving: Float[Tensor, "N 2"], fixed: Float[Tensor, "N 2"], *, scaled: bool = True
+) -> Similarity:
     """The similarity that brings `moving` nearest to `fixed`, row by row, in least squares.
 
     With M and F the centred rows and U S Vᵀ = Fᵀ M: turn = U Vᵀ, scale = tr S / ‖M‖². Rows that
     all coincide tell neither turn nor scale, and are only shifted; no rows at all, nothing.
+
+    Args:
+        scaled: whether the size may change. Where rows have little to do with one another, the
+            least squares of a size go to nought.
     """
     if not len(moving):
         return unmoved()
@@ -41,5 +47,5 @@ def similarity(moving: Float[Tensor, "N 2"], fixed: Float[Tensor, "N 2"]) -> Sim
     if float(size) == 0 or float(target.square().sum()) == 0:
         return Similarity(torch.eye(2, dtype=torch.float64), 1.0, there - here)
     u, strength, vt = torch.linalg.svd(target.mT @ apart)
-    turn, scale = u @ vt, float(strength.sum() / size)
+    turn, scale = u @ vt, float(strength.sum() / size) if scaled else 1.0
     return Similarity(turn, scale, there - scale * turn @ here)

@@ -15,8 +15,8 @@ from hsa.atlas.attributes import Attribute, joined
 from hsa.atlas.layout import Layout
 from hsa.field.splat_field import SplatField
 
-APART = 5.0
-"""From one head's middle to the next, in root-mean-square distances of a layout."""
+APART = 5.0, -3.6
+"""From one head's middle to the next, in root-mean-square distances of a layout; maps are wide."""
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,18 @@ def laid_over(keys: Sequence[Float[Tensor, "T 2"]]) -> tuple[Similarity, ...]:
     """Every head turned so that the same tokens lie where they lie in the first, as near as can be.
 
     Splats of two heads have nothing in common but what they hold; a prompt's keys, in the same
-    order in each, are what a similarity can be fitted to.
+    order in each, are what a turn and a shift can be fitted to. Sizes stay.
     """
     first, *others = keys
-    return (unmoved(), *(similarity(other, first) for other in others))
+    return (unmoved(), *(similarity(other, first, scaled=False) for other in others))
 
 
 def side_by_side(moves: Sequence[Similarity]) -> tuple[Similarity, ...]:
-    """Heads in rows of a rectangle about as wide as a screen, each in its own place."""
-    columns = math.ceil(math.sqrt(1.6 * len(moves))) if len(moves) > 1 else 1
-    cells = [(at % columns, -(at // columns)) for at in range(len(moves))]
+    """Heads turned as they were, in rows of a rectangle a little wider than it is tall."""
+    columns = math.ceil(math.sqrt(0.85 * len(moves)))
+    cells = [(at % columns, at // columns) for at in range(len(moves))]
+    apart = torch.tensor(APART, dtype=torch.float64)
     return tuple(
-        replace(move, shift=move.shift + APART * torch.tensor(cell, dtype=torch.float64))
+        replace(move, shift=apart * torch.tensor(cell, dtype=torch.float64))
         for move, cell in zip(moves, cells, strict=True)
     )

@@ -96,6 +96,9 @@ def _of_hsa(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
 
     if at.asked is None or at.head is None or len(at.asked.tokens) > atlas_use.MOST_FOR_ERROR:
         return ()
+    given = at.asked.activations(at.layer, progress)
+    if given.sliding_window is not None and given.sliding_window < given.tokens:
+        return ()  # HSA refuses such a layer; all else of the atlas can be told.
     asked_for = "error" in (choices.PAINT.value, choices.ATTRIBUTE.value)
     if asked_for or len(at.asked.tokens) <= ERROR_UNASKED:
         errors = atlas_use.splat_errors(at.asked, at.layer, at.head, progress)

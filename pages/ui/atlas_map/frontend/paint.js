@@ -62,7 +62,7 @@ class Painter {
     }
     // Laid over one another, names would be too.
     const middle = left.map((x, head) => (x + right[head]) / 2);
-    const isNear = (a, b) => Math.abs(middle[a] - middle[b]) < 110 && Math.abs(top[a] - top[b]) < 110;
+    const isNear = (a, b) => Math.abs(middle[a] - middle[b]) < 60 && Math.abs(top[a] - top[b]) < 40;
     if (middle.some((_, a) => middle.some((_, b) => a < b && isNear(a, b)))) return;
     context.font = `600 12px ${theme.font}`;
     context.textAlign = "center";
