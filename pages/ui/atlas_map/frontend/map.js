@@ -197,8 +197,9 @@ class AtlasMap {
     this.draw();
   }
 
+  // A click rounds its place; what was pointed at is meant.
   click(point) {
-    const row = splatAt(this.painter, point);
+    const row = this.hovered ?? splatAt(this.painter, point);
     if (row !== null) this.choose(row);
   }
 
