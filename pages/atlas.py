@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui import atlas_chosen, choices, engine
+from pages.ui.atlas_attributes import errors_wanted
 from pages.ui.atlas_card import card
 from pages.ui.atlas_filter import histogram, pick_levels, pick_token, stands_out
 from pages.ui.atlas_head import pick_heads
@@ -47,8 +48,10 @@ def main(asked: Case | None, loaded: LoadedModel, ready: engine.ReadyField) -> N
 def explore(view: AtlasView) -> None:
     """All that a click changes, and nothing else."""
     group = choices.HEAD.value // view.heads_of_group
-    if (choices.LAYER.value, group) != (view.layer, view.group):
-        # A splat of another head was clicked.
+    if (choices.LAYER.value, group) != (view.layer, view.group) or errors_wanted(
+        view.atlas.attributes
+    ):
+        # A splat of another head was clicked, or errors are asked for that were not measured.
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         controls(view)

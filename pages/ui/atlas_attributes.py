@@ -99,8 +99,7 @@ def _of_hsa(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
     given = at.asked.activations(at.layer, progress)
     if given.sliding_window is not None and given.sliding_window < given.tokens:
         return ()  # HSA refuses such a layer; all else of the atlas can be told.
-    asked_for = "error" in (choices.PAINT.value, choices.ATTRIBUTE.value)
-    if asked_for or len(at.asked.tokens) <= ERROR_UNASKED:
+    if _errors_asked_for() or len(at.asked.tokens) <= ERROR_UNASKED:
         errors = atlas_use.splat_errors(at.asked, at.layer, at.head, progress)
     else:
         errors = torch.full((at.ready.field.heads[at.layer][at.group].splats,), torch.nan)
@@ -112,6 +111,17 @@ def _of_hsa(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
             errors, unit="share", log=True,
         ),
     )  # fmt: skip
+
+
+def errors_wanted(known: Sequence[Attribute]) -> bool:
+    """Whether errors are asked for and could be measured, but are not known yet."""
+    return _errors_asked_for() and any(
+        attribute.name == "error" and bool(attribute.numbers.isnan().all()) for attribute in known
+    )
+
+
+def _errors_asked_for() -> bool:
+    return "error" in (choices.PAINT.value, choices.ATTRIBUTE.value)
 
 
 def _of_your_run(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:

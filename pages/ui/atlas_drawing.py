@@ -10,17 +10,11 @@ from pages.ui.atlas_view import AtlasView
 
 def atlas_blob(view: AtlasView, paint: str) -> bytes:
     """The map's bytes, kept by what they show."""
-    return engine.kept(
-        (*view.key, "blob", paint, _error_known(view)),
-        "Drawing the map",
-        lambda: _blob(view, paint),
-    )
+    from hsa.memory.content import content_key
 
-
-def _error_known(view: AtlasView) -> bool:
-    """Errors are measured when they are asked for: the same atlas may be with or without."""
-    return any(a.name == "error" and not bool(a.numbers.isnan().all())
-               for a in view.atlas.attributes)  # fmt: skip
+    # By their values: errors, ages and labels become known while the case stays the same.
+    key = (*view.key, "blob", paint, content_key(view.atlas.attributes))
+    return engine.kept(key, "Drawing the map", lambda: _blob(view, paint))
 
 
 def _blob(view: AtlasView, paint: str) -> bytes:

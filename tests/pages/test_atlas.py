@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from hsa.field.model_field import ModelField
 from hsa.field.splat_field import SplatField
-from pages.ui import engine
+from pages.ui import atlas_attributes, engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -145,6 +145,16 @@ def test_other_heads_beside_it() -> None:
     }  # fmt: skip
     # Errors are measured for the query head chosen alone.
     assert shown[shown.layer == 2].groupby("head")["error"].count().to_dict() == {0: 232, 1: 0}
+
+
+def test_in_longer_texts_errors_are_measured_when_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(atlas_attributes, "ERROR_UNASKED", 10)
+    app = visit(sample="dialogue", layout="pca")
+    assert names(app)[-1].startswith("Error") and table(app)["error"].isna().all()
+    app.selectbox(key="ask-paint").set_value("error").run()
+    assert (table(app)["error"] > 0).any() and address(app)["paint"] == "error"
 
 
 @pytest.mark.parametrize("shape", ["icicle", "sunburst"])
