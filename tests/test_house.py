@@ -26,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "models": GROUND,
     "field": GROUND,
     "attention": GROUND | {"field"},
+    "atlas": GROUND | {"field"},
     "adaptation": ENGINE,
     "explanation": ENGINE | {"adaptation"},
     "fitting": ENGINE | {"models", "adaptation"},
@@ -33,7 +34,8 @@ ROOMS: dict[str, set[str]] = {
     "inference": ENGINE | {"models"},
     "evaluation": ENGINE
     | {"models", "fitting", "inference", "adaptation", "explanation", "specialization"},
-    "figures": ENGINE | {"adaptation", "explanation", "specialization", "inference", "evaluation"},
+    "figures": ENGINE
+    | {"atlas", "adaptation", "explanation", "specialization", "inference", "evaluation"},
 }
 EVERY_ROOM = set(ROOMS)
 ROOMS |= {"commands": EVERY_ROOM, "__main__": {"errors", "commands"}}
@@ -133,7 +135,7 @@ def loaded_by(statement: str) -> set[str]:
     return {name for name in outcome.stdout.split() if "." not in name}
 
 
-@pytest.mark.parametrize("room", ["field", "attention", "adaptation"])
+@pytest.mark.parametrize("room", ["field", "attention", "atlas", "adaptation"])
 def test_the_engine_is_light(room: str) -> None:
     folder = ROOT / "hsa" / room
     modules = [module_of(path) for path in folder.rglob("*.py")]

@@ -27,6 +27,9 @@ Opening = Literal["query", "block"]
 Opens = Literal["query", "block", "mixed"]
 View = Literal["continue", "chat"]
 Part = Literal["watch", "run", "gain"]
+Shape = Literal["map", "icicle", "sunburst"]
+Layout = Literal["umap", "pca"]
+Arranged = Literal["beside", "over"]
 
 _RESTORED = "choices-restored"
 _NOTICES = "choices-notices"
@@ -146,11 +149,38 @@ FILM: Choice[tuple[int, int] | None] = Choice(
 STEP: Choice[int] = Choice("step", 0, readers.whole(0, 1_000_000), "a step of the film, from 0")
 SPLAT: Choice[int | None] = Choice("splat", None, readers.whole(0, 2**31 - 1), "the id of a splat")
 FUNCTION: Choice[str] = Choice("function", "", readers.name, "the name of a function of splats")
+BESIDE: Choice[tuple[tuple[int, int], ...]] = Choice(
+    "beside", (), readers.heads, "layers and key/value heads, 3.0,3.1",
+    lambda heads: ",".join(f"{layer}.{group}" for layer, group in heads),
+)  # fmt: skip
+ARRANGED: Choice[Arranged] = Choice(
+    "arranged", "beside", readers.one_of(*get_args(Arranged)), ", ".join(get_args(Arranged))
+)
+SHAPE: Choice[Shape] = Choice(
+    "shape", "map", readers.one_of(*get_args(Shape)), ", ".join(get_args(Shape))
+)
+LAYOUT: Choice[Layout] = Choice(
+    "layout", "umap", readers.one_of(*get_args(Layout)), ", ".join(get_args(Layout))
+)
+PAINT: Choice[str] = Choice("paint", "level", readers.name, "the name of an attribute of splats")
+ATTRIBUTE: Choice[str] = Choice(
+    "attribute", "spread", readers.name, "the name of an attribute of splats"
+)
+RANGE: Choice[tuple[float, float] | None] = Choice(
+    "range", None, readers.span, "two numbers, the smaller first: 0.5..2",
+    lambda span: "" if span is None else f"{span[0]:.6g}..{span[1]:.6g}",
+)  # fmt: skip
+ONLY: Choice[tuple[str, ...]] = Choice("only", (), readers.names, "names, one|two", "|".join)
+LEVELS: Choice[tuple[str, ...]] = Choice(
+    "levels", readers.LEVELS, readers.levels, " or ".join(readers.LEVELS), "|".join
+)
+FIND: Choice[str] = Choice("find", "", readers.name, "a piece of a token")
 
 ALL: tuple[Choice[Any], ...] = (
     MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
     OPENING, VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENS, BETA, LAYER_BETA,
     PART, FILM, STEP, SPLAT, FUNCTION,
+    BESIDE, ARRANGED, SHAPE, LAYOUT, PAINT, ATTRIBUTE, RANGE, ONLY, LEVELS, FIND,
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ NAVIGATED = "navigated"
 PAGES = {
     "pages/start.py": "Explore",
     "pages/compare.py": "Compare a head",
+    "pages/atlas.py": "Atlas",
     "pages/portrait.py": "Splat",
     "pages/functions.py": "What splats serve",
     "pages/generate.py": "Generate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +11,11 @@ from hsa.inference.writing import Writing
 from pages.ui.plain import sendable
 
 N = TypeVar("N", bound=str)
+
+LEVELS = ("Document", "Section", "Phrase")
+MOST_HEADS = 12
+"""Key/value heads of an atlas besides the first; each has some hundreds of splats."""
+MOST_NAMES = 50
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -66,3 +72,36 @@ def layer_betas(text: str) -> tuple[tuple[int, float], ...]:
     pairs = (pair.split(":") for pair in text.split(","))
     read, _ = bounded("beta")
     return tuple(sorted({whole(0, 10_000)(layer): read(beta) for layer, beta in pairs}.items()))
+
+
+def heads(text: str) -> tuple[tuple[int, int], ...]:
+    """Layers and key/value heads, 3.0,3.1."""
+    number = whole(0, 10_000)
+    found = {tuple(number(part) for part in head.split(".")) for head in text.split(",")}
+    if len(found) > MOST_HEADS or any(len(head) != 2 for head in found):
+        raise ValueError(text)
+    return tuple(sorted((layer, group) for layer, group in found))
+
+
+def span(text: str) -> tuple[float, float]:
+    """Two finite numbers, the smaller first, 0.5..2."""
+    low, high = (float(part) for part in text.split(".."))
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(text)
+    return low, high
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A few names, one|two."""
+    found = tuple(dict.fromkeys(name(part) for part in text.split("|")))
+    if len(found) > MOST_NAMES:
+        raise ValueError(text)
+    return found
+
+
+def levels(text: str) -> tuple[str, ...]:
+    """Some levels of the field, in their order, or none."""
+    found = names(text) if text else ()
+    if not set(found) <= set(LEVELS):
+        raise ValueError(text)
+    return tuple(level for level in LEVELS if level in found)

@@ -234,6 +234,14 @@ def test_a_short_run_is_watched_used_and_left_again() -> None:
     names = zipfile.ZipFile(io.BytesIO(field_zip(used.field, "mine"))).namelist()
     assert names == ["mine.safetensors", "mine.json"]
 
+    atlas = visit("atlas.py", layer="8", head="6", layout="pca", attribute="age")
+    for name in ("own-fields", "adaptation"):
+        atlas.session_state[name] = app.session_state[name]
+    atlas.run()
+    assert not atlas.exception
+    ages = atlas.dataframe[-1].value["age"]
+    assert ages.max() == 4 and ages.notna().all(), "all know how many texts they have lived through"
+
     elsewhere = visit("generate.py", sample="fact")
     elsewhere.session_state["own-fields"] = app.session_state["own-fields"]
     elsewhere.run()

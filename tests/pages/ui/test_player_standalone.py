@@ -13,7 +13,7 @@ HOSTILE = '</script><img src=x onerror="window.hacked=1"><!--'
 def test_the_film_lies_in_it():
     recording = film()
     page = standalone_html(recording, "A film")
-    held = re.search(r'<script id="film" type="text/plain">([^<]*)</script>', page)
+    held = re.search(r'<script id="blob" type="text/plain">([^<]*)</script>', page)
     assert held and base64.b64decode(held[1]) == encode(recording)
     assert page == standalone_html(encode(recording), "A film")
 
