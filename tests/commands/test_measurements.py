@@ -61,7 +61,7 @@ def test_retrieval_prints_a_table(
 def test_layers_prints_json_and_a_table(
     cut: list[str], text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = ["layers", *cut, "--text", str(text), "--tokens", "96", "--reads", "40",
+    small = ["layers", *cut, "--text", str(text), "--tokens", "64", "--reads", "40",
              "--layers", "1"]  # fmt: skip
     assert main([*small, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
