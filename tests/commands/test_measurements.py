@@ -6,8 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from hsa.__main__ import main
+from hsa.field.checkpoint import load_field, save_field
+from hsa.field.shipped import shipped_field
+from hsa.models.loaded import LoadedModel
+from hsa.models.loading import load
+from tests.first_layers import field_of_first, first_layers, saved
 
 
 @pytest.fixture
@@ -17,12 +23,19 @@ def text(tmp_path: Path, story: str) -> Path:
     return path
 
 
-SMALL = ["retrieval", "--tokens", "160", "--reads", "40", "--needles", "2", "--per-haystack", "1"]
+@pytest.fixture(scope="module")
+def cut(smollm2: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two layers of SmolLM2 and what its field has for them: all that these commands print."""
+    folder = tmp_path_factory.mktemp("cut")
+    model = load(saved(first_layers(smollm2, layers=2), folder / "model"))
+    shipped = shipped_field("smollm2", smollm2.fingerprint)
+    save_field(field_of_first(shipped, model), folder / "field.safetensors")
+    return ["--model", model.name, "--field", str(folder / "field.safetensors")]
 
 
-@pytest.mark.slow
-def test_retrieval_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*SMALL, "--json"]) == 0
+def test_retrieval_prints_json(cut: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--tokens", "160", "--reads", "40", "--needles", "2", "--per-haystack", "1"]
+    assert main(["retrieval", *cut, *small, "--json"]) == 0
     printed = capsys.readouterr()
     result = json.loads(printed.out)
     assert "haystack 2 of 2, hsa" in printed.err
@@ -36,29 +49,33 @@ def test_retrieval_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
         assert sum(part[name]["asked"] for part in row["depths"]) == 2
 
 
-@pytest.mark.slow
-def test_retrieval_prints_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_retrieval_prints_a_table(
+    cut: list[str], text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     small = ["--tokens", "240", "--reads", "40", "--needles", "1", "--text", str(text)]
-    assert main(["retrieval", *small, "--opening", "block"]) == 0
+    assert main(["retrieval", *cut, *small, "--opening", "block"]) == 0
     said = capsys.readouterr().out
     assert "of what standard finds" in said and "opened_only" in said and "depth" in said
 
 
-@pytest.mark.slow
-def test_layers_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["layers", "--text", str(text), "--tokens", "96", "--reads", "40", "--layers", "3"]
+def test_layers_prints_json_and_a_table(
+    cut: list[str], text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["layers", *cut, "--text", str(text), "--tokens", "64", "--reads", "40",
+             "--layers", "1"]  # fmt: skip
     assert main([*small, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert [row["layer"] for row in result["layers"]] == [3]
+    assert [row["layer"] for row in result["layers"]] == [1]
     assert sorted(row["head"] for row in result["heads"]) == list(range(9))
     assert main([*small, "--heads", "0"]) == 0
     said = capsys.readouterr().out
     assert "one layer at a time" in said and "one head" not in said
 
 
-@pytest.mark.slow
-def test_inside_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["inside", "--text", str(text), "--tokens", "180", "--reads", "45"]
+def test_inside_prints_json_and_a_table(
+    cut: list[str], text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["inside", *cut, "--text", str(text), "--tokens", "180", "--reads", "45"]
     assert main([*small, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     errors = {name: of["mean"] for name, of in result["methods"].items()}
@@ -66,19 +83,28 @@ def test_inside_prints_json_and_a_table(text: Path, capsys: pytest.CaptureFixtur
     assert result["reads"] <= 45
     assert main([*small, "--opening", "block"]) == 0
     said = capsys.readouterr().out
-    assert "270 heads, 0 of them exact" in said and "opened_only" in said
+    assert "18 heads, 0 of them exact" in said and "opened_only" in said
 
 
-@pytest.mark.slow
 def test_calibrate_measures_and_saves(
-    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    minilm: LoadedModel, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "again.safetensors"
-    given = ["calibrate", "--model", "minilm", "--texts", str(text), "--out", str(out)]
+    model = load(saved(first_layers(minilm, layers=1, positions=96), tmp_path / "model"))
+    field, out = tmp_path / "field.safetensors", tmp_path / "again.safetensors"
+    shipped = field_of_first(shipped_field("minilm", minilm.fingerprint), model)
+    save_field(shipped, field)
+    given = ["calibrate", "--model", model.name, "--field", str(field), "--texts", str(text),
+             "--out", str(out)]  # fmt: skip
     assert main(given) == 0
     said = capsys.readouterr()
-    assert "What reads buy in 256 tokens, layer 5" in said.err
-    assert out.exists() and "exact heads (layer.head)" in said.out
+    assert "What reads buy in 96 tokens, layer 0" in said.err
+    assert "96 tokens, " in said.out and "exact heads (layer.head)" in said.out
+    again = load_field(out, model.fingerprint)
+    assert torch.equal(again.heads[0][0].position, shipped.heads[0][0].position)
+    assert not torch.equal(again.tilt, shipped.tilt)
+    assert [curves.tokens for curves in again.curves] == [64, 96]
+    assert [curves.tokens for curves in again.own_curves] == [64, 96]
+    assert [source.name for source in again.calibrated_on] == ["story.txt"]
     assert main([*given[:-1], str(tmp_path / "again.bin")]) == 2
     assert "a name ending in .safetensors" in capsys.readouterr().err
 

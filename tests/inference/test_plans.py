@@ -15,6 +15,7 @@ from hsa.fitting.windows import first_tokens
 from hsa.inference.agreement import agreement
 from hsa.inference.hsa_program import HSAProgram
 from hsa.inference.plan import OPENINGS, read_everything, run_plan
+from tests.first_layers import field_of_first, first_layers
 
 
 def test_plans_and_programs_that_make_no_sense_are_refused(smollm2) -> None:
@@ -62,14 +63,16 @@ def test_heads_that_calibration_gives_every_key_stay_exact(smollm2, tokens, open
 
 
 def test_an_exact_head_reads_everything_and_answers_as_standard_does(smollm2, story) -> None:
-    field = shipped_field("smollm2", smollm2.fingerprint)
-    tokens = first_tokens(smollm2.tokenize(story), 200)
+    """Head 7 of layer 7 it is, so that layers up to there will do."""
+    model = first_layers(smollm2, layers=8)
+    field = field_of_first(shipped_field("smollm2", smollm2.fingerprint), model)
+    tokens = first_tokens(model.tokenize(story), 200)
     plan = run_plan(field, 2048, 252)
-    assert plan.exact is not None
+    assert plan.exact is not None and plan.exact.nonzero().tolist() == [[7, 7]]
     only = replace(plan, beta=plan.exact.float())
-    found = agreement(smollm2, field, only, tokens)
+    found = agreement(model, field, only, tokens)
     assert float(found.kl_nats.max()) < 1e-5
-    found = agreement(smollm2, field, plan, tokens)
+    found = agreement(model, field, plan, tokens)
     assert 0 < float(found.kl_nats.mean()) < 1
 
 

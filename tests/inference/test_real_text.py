@@ -1,4 +1,7 @@
-"""SmolLM2 on real text with its shipped field: decoding, padding, damage and the way to HSA."""
+"""SmolLM2 on real text with its shipped field: decoding, padding, damage and the way to HSA.
+
+All of the model for standard attention to the last bit; its first layers show the rest.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,21 @@ from hsa.inference.plan import read_everything, run_plan
 from hsa.inference.transition import TransitionController, TransitionSettings
 from hsa.models.capture import forward_logits
 from hsa.models.program import running
+from tests.first_layers import field_of_first, first_layers
 from tests.inference.tiny import TRUSTING, with_cache
 
-TOKENS, READS = 112, 60
-DAMAGED = 5
+TOKENS, READS = 112, 56
+LAYERS, DAMAGED = 6, 5
 
 
 @pytest.fixture(scope="module")
-def field(smollm2):
-    return shipped_field("smollm2", smollm2.fingerprint)
+def model(smollm2):
+    return first_layers(smollm2, LAYERS)
+
+
+@pytest.fixture(scope="module")
+def field(smollm2, model):
+    return field_of_first(shipped_field("smollm2", smollm2.fingerprint), model)
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +42,8 @@ def text(smollm2, story):
 
 
 @pytest.fixture(scope="module")
-def standard(smollm2, text):
-    return standard_logits(smollm2, text)
+def standard(model, text):
+    return standard_logits(model, text)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +54,9 @@ def broken(field):
     return replace(field, temper=temper)
 
 
-def test_standard_attention_to_the_last_bit(smollm2, field, text, standard) -> None:
+def test_standard_attention_to_the_last_bit(smollm2, text) -> None:
+    field = shipped_field("smollm2", smollm2.fingerprint)
+    standard = standard_logits(smollm2, text)
     whole = agreement(smollm2, None, read_everything(30, 9), text, standard)
     off = agreement(smollm2, field, run_plan(field, TOKENS, READS).with_beta(0.0), text, standard)
     for run in (whole, off):
@@ -56,17 +67,17 @@ def test_standard_attention_to_the_last_bit(smollm2, field, text, standard) -> N
 
 
 @pytest.mark.parametrize(("longest", "opening"), [(None, "query"), (TOKENS, "block")])
-def test_token_by_token_is_one_prefill(smollm2, field, text, longest, opening) -> None:
+def test_token_by_token_is_one_prefill(model, field, text, longest, opening) -> None:
     """Prefilled inside a block, then single tokens across borders, several at once, and on."""
     plan = run_plan(field, TOKENS, READS, opening)
-    whole = HSAProgram(smollm2, field, plan, guard=TRUSTING)
+    whole = HSAProgram(model, field, plan, guard=TRUSTING)
     with running(whole):
-        wanted = forward_logits(smollm2, text)
-    program = with_cache(smollm2, field, plan, longest)
+        wanted = forward_logits(model, text)
+    program = with_cache(model, field, plan, longest)
     parts = []
     with torch.no_grad(), running(program):
         for part in torch.tensor([text.ids]).split([93, 1, 1, 1, 1, 12, 1, 1, 1], dim=1):
-            out = smollm2.model(part, past_key_values=program.cache, use_cache=True)
+            out = model.model(part, past_key_values=program.cache, use_cache=True)
             parts.append(out.logits[0])
     torch.testing.assert_close(torch.cat(parts), wanted, atol=1e-4, rtol=1e-4)
     assert program.ledger.fallbacks == 0
@@ -74,36 +85,36 @@ def test_token_by_token_is_one_prefill(smollm2, field, text, longest, opening) -
     torch.testing.assert_close(program.ledger.keys, whole.ledger.keys)
 
 
-def test_a_left_padded_batch_reads_as_each_text_alone(smollm2, field, text) -> None:
+def test_a_left_padded_batch_reads_as_each_text_alone(model, field, text) -> None:
     plan = run_plan(field, TOKENS, READS, "block")
     short = first_tokens(text, 64)
     alone, reads = [], 0.0
     for tokens in (text, short):
-        program = HSAProgram(smollm2, field, plan, guard=TRUSTING)
+        program = HSAProgram(model, field, plan, guard=TRUSTING)
         with running(program):
-            alone.append(forward_logits(smollm2, tokens)[-1])
+            alone.append(forward_logits(model, tokens)[-1])
         reads += float(program.ledger.reads.sum())
     missing = TOKENS - 64
     ids = torch.tensor([list(text.ids), [2] * missing + list(short.ids)])
     mask = torch.ones_like(ids)
     mask[1, :missing] = 0
     position = (mask.cumsum(1) - 1).clamp_min(0)
-    program = HSAProgram(smollm2, field, plan, guard=TRUSTING)
+    program = HSAProgram(model, field, plan, guard=TRUSTING)
     with torch.no_grad(), running(program):
-        both = smollm2.model(ids, attention_mask=mask, position_ids=position, use_cache=False)
+        both = model.model(ids, attention_mask=mask, position_ids=position, use_cache=False)
     torch.testing.assert_close(both.logits[:, -1], torch.stack(alone), atol=1e-4, rtol=1e-4)
     assert float(program.ledger.reads.sum()) == pytest.approx(reads)
 
 
 def test_a_damaged_layer_leaves_its_bound_and_is_answered(
-    smollm2, field, broken, text, standard, caplog
+    model, field, broken, text, standard, caplog
 ) -> None:
     plan = run_plan(field, TOKENS, READS, "block")
-    sound = agreement(smollm2, field, plan, text, standard)
+    sound = agreement(model, field, plan, text, standard)
     assert sound.program.ledger.fallbacks == 0
-    trusted = agreement(smollm2, broken, plan, text, standard, TRUSTING)
+    trusted = agreement(model, broken, plan, text, standard, TRUSTING)
     assert trusted.program.ledger.fallbacks == 0
-    guarded = agreement(smollm2, broken, plan, text, standard)
+    guarded = agreement(model, broken, plan, text, standard)
     ledger = guarded.program.ledger
     assert ledger.fallbacks >= 5
     assert {notice.layer for notice in ledger.notices} == {DAMAGED}
@@ -120,22 +131,22 @@ def test_a_damaged_layer_leaves_its_bound_and_is_answered(
 
 
 def test_beta_rises_while_both_agree_and_falls_on_a_damaged_layer(
-    smollm2, field, broken, text
+    model, field, broken, text
 ) -> None:
     plan = run_plan(field, TOKENS, READS, "block")
-    controller = TransitionController(30, TransitionSettings(bound=0.03, rise=0.5, suspects=1))
-    first, second = (controller.observe(smollm2, field, plan, text) for _ in range(2))
+    controller = TransitionController(LAYERS, TransitionSettings(bound=0.03, rise=0.5, suspects=1))
+    first, second = (controller.observe(model, field, plan, text) for _ in range(2))
     assert controller.history == [first, second]
     assert first.verdict == second.verdict == "agrees: β raised"
     assert bool((first.after == 0.5).all()) and bool((second.after == 1).all())
     assert 0 < first.kl_nats < second.kl_nats <= 0.03
-    third = controller.observe(smollm2, broken, plan, text)
+    third = controller.observe(model, broken, plan, text)
     assert third.kl_nats > 0.03
     assert third.verdict.startswith("disagrees: β lowered in layer")
     assert float(third.layer_kl_nats[DAMAGED]) > 0.03
     assert float(controller.beta[DAMAGED]) == float(controller.held[DAMAGED]) == 0.5
     assert (controller.beta < 1).nonzero().flatten().tolist() == [DAMAGED]
-    fourth = controller.observe(smollm2, broken, plan, text)
+    fourth = controller.observe(model, broken, plan, text)
     assert float(fourth.tried[DAMAGED]) == 0.5, "it is not raised to the same place again"
     assert fourth.kl_nats < third.kl_nats
     assert len(controller.history) == 4

@@ -14,6 +14,7 @@ from hsa.inference.side_by_side import SideBySide
 from hsa.inference.speed import speed, times_as_long
 from hsa.inference.writing import Writing
 from hsa.models.loaded import LoadedModel
+from tests.first_layers import field_of_first, first_layers
 
 SEA, CODE = (
     "The sea was calm, and the captain of the ship said",
@@ -35,11 +36,13 @@ def ids(run: SideBySide) -> tuple[list[int], list[int]]:
 
 
 def test_two_visitors_at_once_get_what_each_gets_alone(smollm2, field) -> None:
+    model = first_layers(smollm2, layers=5)
+    field = field_of_first(field, model)
     asked = ((SEA, {"most": 5, "temperature": 0.9, "seed": 7}), (CODE, {"most": 4, "beta": 0.5}))
-    alone = [prepared(smollm2, field, prompt, **how) for prompt, how in asked]
+    alone = [prepared(model, field, prompt, **how) for prompt, how in asked]
     for run in alone:
         run.run()
-    together = [prepared(smollm2, field, prompt, **how) for prompt, how in asked]
+    together = [prepared(model, field, prompt, **how) for prompt, how in asked]
     threads = [threading.Thread(target=run.run) for run in together]
     for thread in threads:
         thread.start()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -25,9 +26,6 @@ from hsa.attention.block_plan import BlockPlan  # noqa: E402
 from hsa.attention.blocked import blocked_attention  # noqa: E402
 from hsa.field.checkpoint import load_field  # noqa: E402
 from hsa.field.shipped import shipped_field, shipped_path  # noqa: E402
-from hsa.fitting.windows import first_tokens  # noqa: E402
-from hsa.inference.hsa_program import HSAProgram  # noqa: E402
-from hsa.inference.plan import RunPlan, run_plan  # noqa: E402
 from hsa.memory.needed import (  # noqa: E402
     BlockedShape,
     ModelShape,
@@ -35,10 +33,10 @@ from hsa.memory.needed import (  # noqa: E402
     forward_bytes,
 )
 from hsa.memory.peak import PeakMemory  # noqa: E402
-from hsa.models.capture import forward_logits  # noqa: E402
-from hsa.models.loaded import LoadedModel  # noqa: E402
-from hsa.models.loading import load  # noqa: E402
-from hsa.models.program import running  # noqa: E402
+
+if TYPE_CHECKING:
+    from hsa.inference.hsa_program import HSAProgram
+    from hsa.models.loaded import LoadedModel
 
 SPLATS = 712
 """Of each key/value head of SmolLM2's shipped field."""
@@ -60,6 +58,12 @@ def shape_of(loaded: LoadedModel) -> ModelShape:
 
 def forward(count: int, kind: str) -> tuple[int, int]:
     """Measured and estimated bytes of one pass of the whole model."""
+    # Not at the top: these import transformers, for seconds that one layer can do without.
+    from hsa.fitting.windows import first_tokens
+    from hsa.models.capture import forward_logits
+    from hsa.models.loading import load
+    from hsa.models.program import running
+
     loaded = load("smollm2")
     story = (ROOT / "assets" / "prompts" / "moby-long.txt").read_text("utf-8")
     text = loaded.tokenize("\n".join([story] * (1 + count // 1500)))
@@ -68,28 +72,31 @@ def forward(count: int, kind: str) -> tuple[int, int]:
     # The first pass reads the weights from disk; that is the model's memory, not the pass's.
     forward_logits(loaded, first_tokens(text, 16))
     ids = torch.tensor([list(tokens.ids)])
-    field = shipped_field("smollm2", loaded.fingerprint)
-    plan = run_plan(field, count)
-    hsa = HSAProgram(loaded, field, plan)
+    program, shape = hsa_program(loaded, count) if kind == "hsa" else (None, None)
     with torch.no_grad(), PeakMemory() as peak:
         if kind == "logits":
             forward_logits(loaded, tokens)
-        elif kind == "hsa":
-            with running(hsa):
+        elif program is not None:
+            with running(program):
                 loaded.model(input_ids=ids, use_cache=False, logits_to_keep=1)
         else:
             loaded.model(input_ids=ids, use_cache=kind == "cache", logits_to_keep=1)
     rows = None if kind == "logits" else 1
-    blocked = blocked_shape(plan) if kind == "hsa" else None
-    estimate = forward_bytes(shape_of(loaded), count, rows, kind == "cache", blocked)
+    estimate = forward_bytes(shape_of(loaded), count, rows, kind == "cache", shape)
     return peak.process_bytes, estimate
 
 
-def blocked_shape(plan: RunPlan) -> BlockedShape:
+def hsa_program(loaded: LoadedModel, count: int) -> tuple[HSAProgram, BlockedShape]:
+    from hsa.inference.hsa_program import HSAProgram
+    from hsa.inference.plan import run_plan
+
+    field = shipped_field("smollm2", loaded.fingerprint)
+    plan = run_plan(field, count)
     sizes = plan.blocks
     assert sizes is not None
     alone = max(sum(reads > 0 for reads in layer) for layer in plan.own)
-    return BlockedShape(SPLATS, sizes.block, sizes.chunk, sizes.splats, sizes.tokens, alone)
+    shape = BlockedShape(SPLATS, sizes.block, sizes.chunk, sizes.splats, sizes.tokens, alone)
+    return HSAProgram(loaded, field, plan), shape
 
 
 def blocked(count: int, alone: int) -> tuple[int, int]:

@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.pages.serving import served
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-START_SECONDS = 60
 WORK_MILLISECONDS = 120_000
 
 
 @pytest.fixture(scope="session")
 def app_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of app.py, served on a free port by a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("app") / "log"
-    options = {"server.port": port, "server.headless": "true", "server.fileWatcherType": "none"}
-    with log.open("w") as written:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py"]
-            + [f"--{name}={value}" for name, value in options.items()],
-            cwd=ROOT,
-            stdout=written,
-            stderr=written,
-        )
-        try:
-            _await_health(f"{address}/_stcore/health", server, log)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=10)
+    with served(ROOT / "app.py", tmp_path_factory.mktemp("app") / "log") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +60,3 @@ def settled(tab: Page) -> None:
     tab.wait_for_selector(
         '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WORK_MILLISECONDS
     )
-
-
-def _await_health(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=1)
-            return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    raise RuntimeError(f"the app did not start: {log.read_text()[-2000:]}")

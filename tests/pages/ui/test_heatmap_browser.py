@@ -2,13 +2,6 @@
 
 import json
 import math
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -16,8 +9,6 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[3]
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 SCRIPT = """
 import numpy as np
 import streamlit as st
@@ -50,54 +41,8 @@ st.button("again")
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("heatmap")
-    (folder / "script.py").write_text(SCRIPT, "utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {
-        "server.port": port,
-        "server.address": "127.0.0.1",
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-        "runner.magicEnabled": "false",
-    }
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "script.py"]
-            + [f"--{name}={value}" for name, value in options.items()],
-            cwd=folder,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _await_health(f"http://127.0.0.1:{port}/_stcore/health", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=10)
-
-
-def _await_health(url: str, server: subprocess.Popen) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=1)
-            return
-        except (urllib.error.URLError, ConnectionError):
-            continue
-    raise RuntimeError("the test's Streamlit server did not start")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def address(script_address):
+    return script_address("heatmap", SCRIPT)
 
 
 class Map:

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +15,6 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 expect = sync_api.expect
 
-ROOT = Path(__file__).parents[3]
 HOSTILE = '</script><img src=x onerror="window.hacked=1">'
 NAMES = ["start", *(HOSTILE if at % 2 else f"text {at}" for at in range(1, 12))]
 SCRIPT = f"""
@@ -48,46 +40,8 @@ st.number_input("splat", 0, 10_000, key="splat", on_change=choose)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("player")
-    (folder / "script.py").write_text(SCRIPT, "utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {
-        "server.port": port,
-        "server.address": "127.0.0.1",
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-        "runner.magicEnabled": "false",
-    }
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "script.py"]
-            + [f"--{name}={value}" for name, value in options.items()],
-            cwd=folder,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _await_health(f"http://127.0.0.1:{port}/_stcore/health", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=10)
-
-
-def _await_health(url: str, server: subprocess.Popen) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=1)
-            return
-        except (urllib.error.URLError, ConnectionError):
-            continue
-    raise RuntimeError("the test's Streamlit server did not start")
+def address(script_address):
+    return script_address("film", SCRIPT)
 
 
 class Shown:
