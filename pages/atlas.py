@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import atlas_chosen, choices, engine
+from pages.ui import choices, chosen_splat, engine
 from pages.ui.atlas_attributes import errors_wanted
 from pages.ui.atlas_card import card
 from pages.ui.atlas_filter import histogram, pick_levels, pick_token, stands_out
@@ -32,7 +32,7 @@ def main(asked: Case | None, loaded: LoadedModel, ready: engine.ReadyField) -> N
     layer, head = pick_heads(loaded, asked is not None)
     group = head // (loaded.query_heads // loaded.key_value_heads)
     own = ready.field.heads[layer][group]
-    atlas_chosen.keep_sound(loaded.fingerprint, layer, group, set(own.splat_id.tolist()))
+    chosen_splat.keep_sound(loaded.fingerprint, layer, group, set(own.splat_id.tolist()))
     with refusals(), waiting() as progress:
         view = atlas_view(asked, loaded, ready, layer, head, progress)
     names = [attribute.name for attribute in view.atlas.attributes]

@@ -41,7 +41,7 @@ def main() -> None:
         return
     _said(found)
     whole_model(loaded, found, layer, head)
-    one_head(found, layer, head)
+    one_head(loaded, found, layer, head)
 
 
 def _offer(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> None:

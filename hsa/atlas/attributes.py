@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hsa.field.splat_field import LEVELS, SplatField
 
-Unit = Literal["", "share", "keys", "texts"]
+Unit = Literal["", "share", "keys", "texts", "bits"]
 
 
 @dataclass(frozen=True)

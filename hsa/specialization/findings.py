@@ -41,8 +41,12 @@ class Finding:
     @property
     def label(self) -> str:
         """The function and how strongly, in a few words."""
-        verb = "holds" if self.function.kind == "token" else "carries"
-        return f"{verb} {self.function.title} ({_percent(self.share)}, ×{self.lift:.2g})"
+        return f"{self.name} ({_percent(self.share)}, ×{self.lift:.2g})"
+
+    @property
+    def name(self) -> str:
+        """What the splat does, without figures."""
+        return f"{'holds' if self.function.kind == 'token' else 'carries'} {self.function.title}"
 
     @property
     def lift(self) -> float:

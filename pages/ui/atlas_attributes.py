@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pages.ui import adapt_run, atlas_use, choices, engine
+from pages.ui import adapt_run, atlas_use, choices, engine, served
 from pages.ui.case import Case
 
 if TYPE_CHECKING:
@@ -151,5 +151,37 @@ def _of_your_run(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
     )  # fmt: skip
 
 
+def _of_functions(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
+    """What each splat is known to serve, for the query head chosen or the group's first."""
+    import torch
+
+    from hsa.atlas.attributes import Attribute
+
+    size = at.loaded.query_heads // at.loaded.key_value_heads
+    head = at.group * size if at.head is None else at.head
+    found = served.findings(at.loaded, at.ready, at.layer)
+    if found is None or at.layer not in found.layers:
+        return ()
+    best = found.labels(at.layer, head)
+    ids = at.ready.field.heads[at.layer][at.group].splat_id.tolist()
+    none = "no function known"
+    return (
+        Attribute(
+            "function", "Function",
+            "What tells most of the splat among the functions that it is known to serve, on "
+            f"reference texts, for query head {head}.",
+            tuple(best[splat].name if splat in best else none for splat in ids),
+        ),
+        Attribute(
+            "function_bits", "Strength of its function",
+            "What that function tells of the splat, per key held or unit of attention carried.",
+            torch.tensor([best[splat].bits if splat in best else 0.0 for splat in ids]),
+            unit="bits",
+        ),
+    )  # fmt: skip
+
+
 # A line here is all that another attribute needs.
-SOURCES: tuple[Source, ...] = (_of_the_field, _which_head, _of_the_prompt, _of_hsa, _of_your_run)
+SOURCES: tuple[Source, ...] = (
+    _of_the_field, _which_head, _of_functions, _of_the_prompt, _of_hsa, _of_your_run,
+)  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import atlas_chosen, atlas_use
+from pages.ui import atlas_use, chosen_splat, served
 from pages.ui.case import Case
 from pages.ui.plain import plain
 from pages.ui.waiting import waiting
@@ -14,6 +14,7 @@ from pages.ui.waiting import waiting
 if TYPE_CHECKING:
     from hsa.field.splat_field import SplatField
     from hsa.models.loaded import LoadedModel
+    from hsa.specialization.findings import Finding
     from pages.ui.engine import ReadyField
 
 MOST_CHILDREN = 16
@@ -39,6 +40,8 @@ def card(
         name = f"{LEVELS[int(field.level[row])]} {splat_id}"
         st.subheader(name, anchor=False)
         st.caption(f"layer {layer}, key/value head {group}")
+        for found in _serves(loaded, ready, layer, head, splat_id)[:2]:
+            st.markdown(f"It {plain(found.label)}.", help=plain(found.evidence))
         _numbers(asked, field, layer, group, row)
         parent = int(field.parent[row])
         if parent >= 0:
@@ -48,8 +51,20 @@ def card(
             _links(f"Children ({len(children)})", loaded, field, layer, group, children)
         if asked is not None:
             _tokens(asked, layer, group, row)
-        st.button("Let go", key="atlas-release", on_click=atlas_chosen.release,
+        if asked is not None:
+            st.page_link("pages/portrait.py", label="**Its portrait →**")
+        st.button("Let go", key="atlas-release", on_click=chosen_splat.release,
                   help="Or press Esc on the map.")  # fmt: skip
+
+
+def _serves(
+    loaded: LoadedModel, ready: ReadyField, layer: int, head: int, splat_id: int
+) -> tuple[Finding, ...]:
+    """What the splat is known to serve, the most telling first."""
+    found = served.findings(loaded, ready, layer)
+    if found is None or layer not in found.layers:
+        return ()
+    return found.of_splat(layer, head, splat_id)
 
 
 def _numbers(asked: Case | None, field: SplatField, layer: int, group: int, row: int) -> None:
@@ -83,7 +98,7 @@ def _links(label: str, loaded: LoadedModel, field: SplatField, layer: int, group
 
     def go() -> None:
         if st.session_state[key] is not None:
-            atlas_chosen.choose(loaded.fingerprint, layer, group, size, st.session_state[key])
+            chosen_splat.choose(loaded.fingerprint, layer, group, size, st.session_state[key])
 
     level = LEVELS[int(field.level[rows[0]])]
     st.pills(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import atlas_chosen, choices
+from pages.ui import choices, chosen_splat
 from pages.ui.atlas_drawing import atlas_blob
 from pages.ui.atlas_view import AtlasView
 from pages.ui.plain import plain
@@ -19,13 +19,13 @@ SHAPES = {"map": "Map", "icicle": "Icicle", "sunburst": "Sunburst"}
 def choose_row(view: AtlasView, row: int | None) -> None:
     """Choose a splat by its row; one of another head shown makes that the head chosen."""
     if row is None:
-        atlas_chosen.release()
+        chosen_splat.release()
         return
     layer, group = view.atlas.heads[int(view.atlas.head[row])]
     if (layer, group) != (view.layer, view.group):
         # All heads stay where they are on the map.
         choices.BESIDE.choose(view.atlas.heads)
-    atlas_chosen.choose(
+    chosen_splat.choose(
         view.loaded.fingerprint, layer, group, view.heads_of_group, int(view.atlas.splat_id[row])
     )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hsa.atlas.attributes import Attribute
 
 TABLE = "atlas-table"
-FORMATS = {"share": "percent", "keys": "%d", "texts": "%d", "": "%.4g"}
+FORMATS = {"share": "percent", "keys": "%d", "texts": "%d", "bits": "%.2f", "": "%.4g"}
 
 
 def table(view: AtlasView, stands_out: np.ndarray) -> None:

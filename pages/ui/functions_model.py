@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices
+from pages.ui import choices, chosen_splat
 from pages.ui.plain import plain
 
 if TYPE_CHECKING:
     from hsa.models.loaded import LoadedModel
-    from hsa.specialization.findings import Findings
+    from hsa.specialization.findings import Finding, Findings
 
 MAP = "functions-map"
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
@@ -58,17 +58,10 @@ def whole_model(loaded: LoadedModel, found: Findings, layer: int, head: int) -> 
                 f"splat {one.best.splat_id}: {one.best.evidence}"
             )
         )
-        st.button(
-            "Go to it", on_click=_go, args=(one.best.layer, _query_head(found, one.best),
-                                            one.best.splat_id), key="functions-best",
-        )  # fmt: skip
+        st.button("Go to it", on_click=_go_to, args=(loaded, found, one.best), key="functions-best")
         beside = st.columns(2)
         beside[0].selectbox("Layer", range(loaded.layers), **choices.LAYER.widget())
         beside[1].selectbox("Head", range(loaded.query_heads), **choices.HEAD.widget())
-
-
-def _query_head(found: Findings, best) -> int:  # type: ignore[no-untyped-def]
-    return best.head * (found.group if best.function.kind == "token" else 1)
 
 
 def _title(kind: str, title: str) -> str:
@@ -78,10 +71,14 @@ def _title(kind: str, title: str) -> str:
 def _clicked() -> None:
     points = st.session_state[MAP].selection.points
     if points:
-        _go(int(points[0]["y"]), int(points[0]["x"]))
+        choices.LAYER.choose(int(points[0]["y"]))
+        choices.HEAD.choose(int(points[0]["x"]))
 
 
-def _go(layer: int, head: int, splat_id: int | None = None) -> None:
-    choices.LAYER.choose(layer)
-    choices.HEAD.choose(head)
-    choices.SPLAT.choose(splat_id)
+def _go_to(loaded: LoadedModel, found: Findings, best: Finding) -> None:
+    """Choose the splat of a finding, and the very query head where it is of one."""
+    pair = best.function.kind == "pair"
+    group = best.head // found.group if pair else best.head
+    chosen_splat.choose(loaded.fingerprint, best.layer, group, found.group, best.splat_id)
+    if pair:
+        choices.HEAD.choose(best.head)

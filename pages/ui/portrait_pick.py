@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices
+from pages.ui import choices, chosen_splat
 from pages.ui.case import Case
 from pages.ui.portrait_view import known_splats
 from pages.ui.refusals import refusals
@@ -15,13 +15,14 @@ from pages.ui.waiting import waiting
 if TYPE_CHECKING:
     from hsa.specialization.roster import Roster
 
-LEVEL, SPLAT, SEEN = "portrait-level", "portrait-splat", "portrait-seen"
+LEVEL, SPLAT = "portrait-level", "portrait-splat"
 LEVELS = ("Document", "Section", "Phrase")
 
 
 def pick_splat(asked: Case, layer: int, head: int) -> int:
     """The id chosen; the Phrase with most far attention in this head when there is none yet."""
-    let_go_of_other_heads(asked, layer, head)
+    size = asked.loaded.query_heads // asked.loaded.key_value_heads
+    chosen_splat.keep_to_head(asked.loaded.fingerprint, layer, head // size)
     with refusals(), waiting() as progress:
         known = known_splats(asked, layer, head, progress)
     heaviest = known.heaviest(len(LEVELS) - 1)
@@ -55,20 +56,6 @@ def pick_splat(asked: Case, layer: int, head: int) -> int:
     if chosen is None:
         st.caption("Chosen for you: the Phrase whose far keys draw most attention in this head.")
     return shown
-
-
-def let_go_of_other_heads(asked: Case, layer: int, head: int) -> None:
-    """Forget the splat chosen when another key/value head is looked at: ids are the head's own.
-
-    A splat that was chosen together with the head, by a link or on another page, stays.
-    """
-    group = head // (asked.loaded.query_heads // asked.loaded.key_value_heads)
-    of = (asked.loaded.fingerprint, layer, group)
-    chosen = choices.SPLAT.value
-    seen, then = st.session_state.get(SEEN, (of, chosen))
-    if seen != of and then == chosen and chosen is not None:
-        choices.SPLAT.choose(None)
-    st.session_state[SEEN] = (of, choices.SPLAT.value)
 
 
 def _options(known: Roster, level: str | None) -> dict[int, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.test_start import address, said
+from tests.pages.test_compare import address, said
 
 ROOT = Path(__file__).parents[2]
 
