@@ -27,6 +27,8 @@ COMMANDS = {
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
     "inside": ("hsa.commands.inside", "every head's error as the model runs HSA"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
+    "bundle": ("hsa.commands.bundle", "put a view and its numbers into one file"),
+    "verify": ("hsa.commands.verify", "work a bundle's numbers out again"),
     "perplexity": ("hsa.commands.perplexity", "the model's loss under HSA, beside its controls"),
     "retrieval": ("hsa.commands.retrieval", "needles found outside of the window"),
     "layers": ("hsa.commands.layers", "which layers and heads the next token depends on"),

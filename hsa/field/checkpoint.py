@@ -44,6 +44,15 @@ def as_stored(field: SplatField, precision: Precision = "half") -> SplatField:
 
 def save_field(field: ModelField, path: Path, precision: Precision = "half") -> int:
     """Write `path` (.safetensors) and its .json, each atomically; returns their bytes."""
+    blob, text = packed(field, precision)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, blob)
+    _replace(path.with_suffix(".json"), text)
+    return len(blob) + len(text)
+
+
+def packed(field: ModelField, precision: Precision = "half") -> tuple[bytes, bytes]:
+    """The contents of both files: tensors, and the description of them."""
     tensors: dict[str, Tensor] = {"temper": field.temper, "tilt": field.tilt}
     for layer, heads in enumerate(field.heads):
         for group, head in enumerate(heads):
@@ -72,11 +81,7 @@ def save_field(field: ModelField, path: Path, precision: Precision = "half") -> 
         "tensors_sha256": hashlib.sha256(blob).hexdigest(),
     }
     described["sha256"] = _checksum(described)
-    text = json.dumps(described, indent=1).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, blob)
-    _replace(path.with_suffix(".json"), text)
-    return len(blob) + len(text)
+    return blob, json.dumps(described, indent=1).encode()
 
 
 def load_field(path: Path, fingerprint: str) -> ModelField:
@@ -86,55 +91,84 @@ def load_field(path: Path, fingerprint: str) -> ModelField:
         FieldError: missing, of a newer format, of another model, truncated or edited.
     """
     try:
-        text = path.with_suffix(".json").read_text("utf-8")
+        text = path.with_suffix(".json").read_bytes()
         blob = path.read_bytes()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise FieldError(
             f"The field {path.name} cannot be read",
             got=str(error),
             needed="a .safetensors file and its .json beside it",
             attempt="`python -m hsa fit` makes one",
         ) from error
-    refit = "restore the file, or fit the field again with `python -m hsa fit`"
+    return unpacked(blob, text, fingerprint, path.name)
+
+
+REFIT = "restore the file, or fit the field again with `python -m hsa fit`"
+
+
+def description(text: bytes, name: str) -> dict:
+    """What a field's .json says, if it is as it was written.
+
+    Args:
+        name: of the tensors' file, for refusals.
+
+    Raises:
+        FieldError: damaged or edited, or of a newer format.
+    """
+    beside = f"{name.removesuffix('.safetensors')}.json"
     try:
         described = json.loads(text)
         form = described["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FieldError(
-            f"{path.with_suffix('.json').name} is damaged", got=str(error), attempt=refit
-        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FieldError(f"{beside} is damaged", got=str(error)[:200], attempt=REFIT) from error
     if not isinstance(form, int) or form > FORMAT:
         raise FieldError(
-            f"The field {path.name} is newer than this program",
+            f"The field {name} is newer than this program",
             got=f"format {form}",
             needed=f"format {FORMAT} or older",
             attempt="update HSA Explorer",
         )
     if described.get("sha256") != _checksum(described):
         raise FieldError(
-            f"{path.with_suffix('.json').name} was edited or damaged",
+            f"{beside} was edited or damaged",
             got="contents that differ from their checksum",
-            attempt=refit,
+            attempt=REFIT,
         )
-    if described["tensors_sha256"] != hashlib.sha256(blob).hexdigest():
+    return described
+
+
+def unpacked(blob: bytes, text: bytes, fingerprint: str | None, name: str) -> ModelField:
+    """The field of both files' contents.
+
+    Args:
+        fingerprint: of the model that it must be of; of any when None.
+        name: of the tensors' file, for refusals.
+
+    Raises:
+        FieldError: of a newer format, of another model, truncated or edited.
+    """
+    described = description(text, name)
+    if described.get("tensors_sha256") != hashlib.sha256(blob).hexdigest():
         raise FieldError(
-            f"The field {path.name} was truncated, edited or damaged",
+            f"The field {name} was truncated, edited or damaged",
             got=f"{len(blob)} bytes that differ from their checksum",
-            attempt=refit,
+            attempt=REFIT,
         )
-    if described["fingerprint"] != fingerprint:
+    if fingerprint is not None and described.get("fingerprint") != fingerprint:
         raise FieldError(
-            f"The field {path.name} belongs to another model",
-            got=f"a field of {described['model']} ({described['fingerprint'][:12]})",
+            f"The field {name} belongs to another model",
+            got=f"a field of {described.get('model')} ({str(described.get('fingerprint'))[:12]})",
             needed=f"a field of the model in use ({fingerprint[:12]})",
             attempt="load the model it was fitted on, or fit a field for this one",
         )
     try:
         tensors = load_tensors(blob)
         return _assemble(described, tensors)
-    except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
+    except (
+        SafetensorError, KeyError, RuntimeError, TypeError, ValueError, IndexError, AttributeError
+    ) as error:  # fmt: skip
         raise FieldError(
-            f"The field {path.name} lacks what it should hold", got=str(error), attempt=refit
+            f"The field {name} lacks what it should hold", got=str(error)[:200], attempt=REFIT
         ) from error
 
 
