@@ -32,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "fitting": ENGINE | {"models", "adaptation"},
     "inference": ENGINE | {"models"},
     "evaluation": ENGINE | {"models", "fitting", "inference", "adaptation", "explanation"},
-    "sharing": ENGINE | {"models", "explanation", "evaluation", "inference"},
+    "sharing": ENGINE | {"models", "adaptation", "explanation", "evaluation", "inference"},
     "figures": ENGINE | {"adaptation", "explanation", "specialization", "inference", "evaluation"},
 }
 EVERY_ROOM = set(ROOMS)

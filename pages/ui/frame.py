@@ -13,7 +13,8 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import choices, cost, inputs, preload
+from pages.ui import choices, cost, inputs, preload, tour
+from pages.ui.copy_link import copy_link
 from pages.ui.plain import plain
 
 NAVIGATED = "navigated"
@@ -24,6 +25,7 @@ PAGES = {
     "pages/compare.py": "Compare a head",
     "pages/generate.py": "Generate",
     "pages/adapt.py": "Adapt",
+    "pages/library.py": "Library",
     "pages/glossary.py": "What the words mean",
 }
 
@@ -58,17 +60,32 @@ def frame(
     choices.keep_in_address()
     with st.sidebar:
         _links()
+        tour.offer()
         inputs.model_control()
         if prompt_in == "sidebar":
             inputs.sample_control()
             inputs.prompt_control()
         note = inputs.reads_control() if reads else st.empty()
         cost.begin()
-    st.title(title)
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.title(title, width="content")
+        wants_a_bundle = copy_link()
     st.caption(question)
+    if wants_a_bundle:
+        _to_compare()
+    tour.step(navigated=NAVIGATED in st.session_state)
     for sentence in choices.notices():
         st.warning(plain(sentence))
     return Frame(note)
+
+
+def _to_compare() -> None:
+    """A bundle is made where a head is compared."""
+    if NAVIGATED in st.session_state:
+        st.switch_page("pages/compare.py")
+    st.info("Compare a head, in the side bar, makes bundles: choose Download there.")
 
 
 def _links() -> None:
