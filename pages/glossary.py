@@ -7,7 +7,6 @@ from pages.ui.terms import glossary
 
 frame("What the words mean", "What do splats, levels, reads and agreement stand for here?")
 for section, entries in glossary().items():
-    st.header(section, anchor=False)
+    st.subheader(section, anchor=False)
     for entry in entries:
-        st.subheader(entry.title, anchor=entry.anchor)
-        st.markdown(entry.meaning)
+        st.markdown(f"##### {entry.title}\n{entry.meaning}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -74,18 +75,24 @@ def frame(
         wants_a_bundle = copy_link()
     st.caption(question)
     if wants_a_bundle:
-        _to_compare()
+        # Where a head is compared, bundles are made.
+        go_to("pages/compare.py")
     tour.step(navigated=NAVIGATED in st.session_state)
     for sentence in choices.notices():
         st.warning(plain(sentence))
     return Frame(note)
 
 
-def _to_compare() -> None:
-    """A bundle is made where a head is compared."""
+def go_to(file: str) -> None:
+    """Switch to a page; where the page at hand runs without `app.py`, a link to it."""
     if NAVIGATED in st.session_state:
-        st.switch_page("pages/compare.py")
-    st.info("Compare a head, in the side bar, makes bundles: choose Download there.")
+        st.switch_page(file)
+    place = f"{_place(file)}?{urlencode(choices.parameters())}"
+    st.markdown(f"[**Go on to {PAGES[file]}**]({place})")
+
+
+def _place(file: str) -> str:
+    return "./" if file == next(iter(PAGES)) else Path(file).stem
 
 
 def _links() -> None:
@@ -93,9 +100,9 @@ def _links() -> None:
 
     Streamlit's own list would then name files, so it is switched off in the configuration.
     """
-    for number, (file, title) in enumerate(PAGES.items()):
+    for file, title in PAGES.items():
         if NAVIGATED in st.session_state:
             st.page_link(file, label=title)
         else:
-            st.markdown(f"[{title}]({'./' if number == 0 else Path(file).stem})")
+            st.markdown(f"[{title}]({_place(file)})")
     st.divider()

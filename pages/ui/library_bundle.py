@@ -104,7 +104,7 @@ def _numbers(bundle: Bundle, found: Verification | None) -> None:
 
 
 def _verdict(found: Verification) -> None:
-    largest = "one that cannot be formed" if found.largest is None else f"{found.largest:.1e}"
+    largest = "one that cannot be formed" if found.largest is None else f"{found.largest:.2g}"
     if found.passed:
         st.success(
             f"All {len(found.numbers)} come out again: the largest difference is {largest}, and "
@@ -135,7 +135,7 @@ def _verified(bundle: Bundle) -> Verification:
 
 def _open_view(bundle: Bundle) -> None:
     """The page that it was made on, with its prompt, its choices, and the field inside it."""
-    from pages.ui.frame import NAVIGATED, PAGES
+    from pages.ui.frame import PAGES, go_to
 
     if bundle.field.tensors is not None:
         with refusals(), waiting() as progress:
@@ -149,9 +149,7 @@ def _open_view(bundle: Bundle) -> None:
             "differ."
         )
     pages = {Path(file).stem: file for file in PAGES}
-    if NAVIGATED in st.session_state:
-        st.switch_page(pages.get(bundle.page, pages["compare"]))
-    st.info("Its choices are yours now. Go to Compare a head in the side bar.")
+    go_to(pages.get(bundle.page, pages["compare"]))
 
 
 def _use_field(bundle: Bundle, loaded: LoadedModel) -> None:

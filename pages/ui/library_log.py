@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui import cost, given_log
-from pages.ui.frame import NAVIGATED
+from pages.ui.frame import go_to
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
 from pages.ui.waiting import waiting
@@ -55,6 +55,4 @@ def _watch() -> None:
     from pages.ui.adapt_watch import show_source
 
     show_source("given")
-    if NAVIGATED in st.session_state:
-        st.switch_page("pages/adapt.py")
-    st.info("Go to Adapt in the side bar.")
+    go_to("pages/adapt.py")

@@ -40,10 +40,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   const button = root.querySelector(".copy");
   button.title = "Copy the address of what is shown here";
-  let fading = 0;
+  // What was said of another address says nothing of this one.
+  if (root.dataset.address !== window.location.href) root.querySelector(".said")?.remove();
   button.onclick = async () => {
-    clearTimeout(fading);
     const address = window.location.href;
+    root.dataset.address = address;
     try {
       await navigator.clipboard.writeText(address);
     } catch {
@@ -52,8 +53,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       return;
     }
     const panel = told(root, data, "Copied.", "", setTriggerValue);
-    if (!data.caveats.length) fading = setTimeout(() => panel.remove(), 2500);
+    if (!data.caveats.length) setTimeout(() => panel.remove(), 2500);
   };
   root.dataset.ready = "true";
-  return () => clearTimeout(fading);
 }
