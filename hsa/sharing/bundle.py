@@ -6,6 +6,8 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import torch
+
 from hsa.errors import FieldError
 from hsa.field.checkpoint import description, packed, unpacked
 from hsa.field.model_field import ModelField
@@ -63,7 +65,8 @@ def versions() -> tuple[tuple[str, str], ...]:
         ("torch", version("torch")),
         ("transformers", version("transformers")),
         ("python", platform.python_version()),
-        ("machine", platform.machine()),
+        # Sums of floats depend on the order in which a processor's kernels add.
+        ("processor", f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"),
     )
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.ui import badges, choices, cost, engine, own_field
+from hsa.errors import HSAError
+from pages.ui import badges, choices, cost, engine, own_field, refusals
 from pages.ui.plain import plain, sendable
-from pages.ui.refusals import refusals
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -29,14 +29,20 @@ def show(bundle: Bundle, sha256: str) -> None:
         plain(f"A bundle: {bundle.model}, layer {view.layer}, head {view.head}{cell}."), width=900
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Open this view", key="library-open-view"):
-            _open_view(bundle)
-        if st.button(
+        reopen = st.button("Open this view", key="library-open-view")
+        again = st.button(
             "Work its numbers out again", key="library-verify", type="primary",
-            help="From prompt, model and field on this machine, without a network.",
-        ):  # fmt: skip
-            with refusals():
-                st.session_state[VERIFIED] = (sha256, _verified(bundle))
+            help="From the prompt, and the model and field on this machine; a model that is not "
+            "here yet is fetched first.",
+        )  # fmt: skip
+    try:
+        if reopen:
+            _open_view(bundle)
+        if again:
+            st.session_state[VERIFIED] = (sha256, _verified(bundle))
+    except HSAError as refusal:
+        # The rest of the library is there all the same.
+        refusals.show(refusal)
     kept = st.session_state.get(VERIFIED)
     found = kept[1] if kept is not None and kept[0] == sha256 else None
     if found is not None:
@@ -138,7 +144,7 @@ def _open_view(bundle: Bundle) -> None:
     from pages.ui.frame import PAGES, go_to
 
     if bundle.field.tensors is not None:
-        with refusals(), waiting() as progress:
+        with waiting() as progress:
             _use_field(bundle, engine.model(bundle.model, progress))
     unknown = choices.take(dict(bundle.choices), bundle.prompt)
     for name in unknown:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from hsa.errors import FieldError
+from hsa.errors import FieldError, HSAError
 from pages.ui import engine, own_field
 from pages.ui.plain import plain
-from pages.ui.refusals import refusals
+from pages.ui.refusals import show as show_refusal
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -32,9 +32,12 @@ def show(given: GivenField) -> None:
     if used is not None and used.origin == "from a file":
         st.caption("You use a field from a file for this model.")
     if st.button("Use this field on every page", key="library-use-field", type="primary"):
-        with refusals():
+        try:
             _use(given)
-        st.rerun()
+        except HSAError as refusal:
+            show_refusal(refusal)
+        else:
+            st.rerun()
 
 
 def _use(given: GivenField) -> None:

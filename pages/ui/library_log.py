@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from hsa.errors import HSAError
 from pages.ui import cost, given_log
 from pages.ui.frame import go_to
 from pages.ui.plain import plain
-from pages.ui.refusals import refusals
+from pages.ui.refusals import show as show_refusal
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -37,9 +38,12 @@ def show(given: GivenLog) -> None:
         if st.button("Watch it on Adapt", key="library-watch", type="primary"):
             _watch()
     elif st.button("Rebuild every step", key="library-rebuild", type="primary"):
-        with refusals():
+        try:
             _rebuild(given)
-        st.rerun()
+        except HSAError as refusal:
+            show_refusal(refusal)
+        else:
+            st.rerun()
 
 
 def _rebuild(given: GivenLog) -> None:
