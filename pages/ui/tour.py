@@ -30,7 +30,7 @@ _HEAD: tuple[tuple[choices.Choice[Any], Any], ...] = (
 )
 STEPS = (
     Step(
-        "pages/start.py", "Which heads are easy for HSA?",
+        "pages/start.py", "Which heads look back?",
         "Every square is a head of SmolLM2 reading a text that repeats itself; the colour shows "
         "which of them look back at what came next the last time, and a click chooses one.",
         (*_HEAD, (choices.COLOUR, "induction"), (choices.LAYER, 18), (choices.HEAD, 6)),

@@ -18,7 +18,7 @@ from hsa.models.loaded import LoadedModel
 from hsa.sharing.bundle import Bundle, make_bundle
 from hsa.sharing.bundle_file import written
 from hsa.sharing.view import View
-from tests.pages.test_compare import address, said
+from tests.pages.test_compare import address, factors, said
 
 ROOT = Path(__file__).parents[2]
 LOG = ROOT / "assets/replays/smollm2-dialogue.log"
@@ -91,6 +91,10 @@ def test_a_bundle_is_opened_worked_out_again_and_its_view_restored(bundle: Bundl
     assert app.title[0].value == "Compare a head"
     words = said(app)
     assert "Why query 9 " in words and words.count("✓ passed") == 3
+    numbers = {number.name: number.values for number in bundle.numbers}
+    assert f"Output error of HSA **{float(numbers['error']):.1%}**" in words
+    shown = [*numbers["shares"].tolist(), float(numbers["product"])]
+    assert factors(app) == [float(f"{number:.4g}") for number in shown], "the page says the same"
     given = address(app)
     assert given.pop("text").startswith("sha256:"), "the prompt is longer than an address holds"
     assert given == dict(bundle.choices)
@@ -183,6 +187,8 @@ def test_a_log_is_rebuilt_and_watched() -> None:
     assert "Every step came out" in str(app.success[0].value)
     app.button(key="library-watch").click().run()
     assert app.title[0].value == "Adapt"
+    link = json.loads(app.get("bidi_component")[0].proto.json)
+    assert "the log that you opened" in link["caveats"][0] and not link["bundle"]
     assert "From a log that you opened" in said(app)
 
 

@@ -20,7 +20,7 @@ def test_a_page_runs_without_the_navigation(page: Path) -> None:
     assert not app.error
     (link,) = app.get("bidi_component")[:1]
     assert link.proto.component_name == "hsa_copy_link"
-    assert json.loads(link.proto.json) == {"caveats": []}
+    assert json.loads(link.proto.json) == {"caveats": [], "bundle": False}
     drawers = [drawer for drawer in app.sidebar.expander if drawer.label == "Cost of this page"]
     assert len(drawers) == 1
     assert "Left for this process" in str(drawers[0].caption[0].value)
@@ -32,5 +32,7 @@ def test_a_link_says_when_it_cannot_hold_the_prompt(length: int) -> None:
     app.query_params["text"] = "x" * length
     app.run()
     (link,) = app.get("bidi_component")
-    said = json.loads(link.proto.json)["caveats"]
+    data = json.loads(link.proto.json)
+    said = data["caveats"]
+    assert data["bundle"] == (length > 500), "a bundle holds what the link does not"
     assert [("too long for an address" in caveat) for caveat in said] == [True] * (length > 500)

@@ -23,7 +23,7 @@ function told(root, data, said, address, setTriggerValue) {
   }
   for (const caveat of data.caveats) element(panel, "p", "caveat", caveat);
   const row = element(panel, "div", "row");
-  if (data.caveats.length) {
+  if (data.bundle) {
     const bundle = element(row, "button", "small", "A bundle holds it: make one on Compare");
     bundle.onclick = () => setTriggerValue("bundle", true);
   }
