@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 
 from hsa.errors import FieldError
+from hsa.field.curves import ErrorCurves, OwnCurves
 from hsa.field.model_field import ModelField
 from hsa.field.splat_field import PHRASE, SplatField
+
+MOST_CHARACTERS = 500
+"""Of a name in a field's description."""
 
 
 def check_sound(field: ModelField) -> None:
@@ -19,6 +23,7 @@ def check_sound(field: ModelField) -> None:
     Raises:
         FieldError: with the first thing that is wrong.
     """
+    _check_words(field)
     if not field.heads or not all(field.heads):
         _refuse("no heads", "a field for every key/value head of every layer")
     groups = {len(heads) for heads in field.heads}
@@ -34,12 +39,7 @@ def check_sound(field: ModelField) -> None:
         _refuse(f"tempers of shape {tuple(shape)}", f"[{field.layers}, query heads, 3]")
     _check_numbers("tempers and tilts", field.temper, field.tilt)
     for curves in (*field.curves, *field.own_curves):
-        heads = tuple(shape[:2])
-        if tuple(curves.error.shape) != (*heads, curves.reads.numel()) or curves.tokens < 1:
-            _refuse(f"curves of shape {tuple(curves.error.shape)}", f"one for each of {heads}")
-        _check_numbers("curves", curves.reads.float(), curves.error)
-    if field.positions < 1:
-        _refuse(f"{field.positions} positions", "at least one")
+        _check_curves(curves, tuple(shape[:2]))
 
 
 def check_shape(field: ModelField, layers: int, query_heads: int, groups: int, dim: int) -> None:
@@ -56,6 +56,36 @@ def check_shape(field: ModelField, layers: int, query_heads: int, groups: int, d
         _refuse(words.format(*got), words.format(*wanted))
 
 
+def _check_words(field: ModelField) -> None:
+    """What stands in the description, which says what it likes."""
+    sources = (*field.fitted_on, *field.calibrated_on)
+    curves = (*field.curves, *field.own_curves)
+    texts = [field.model, field.fingerprint, field.spending, *(source.name for source in sources)]
+    counts = [field.positions, *(c.tokens for c in curves)]
+    wholes = [field.seed, *(source.tokens for source in sources)]
+    if not all(isinstance(text, str) and len(text) <= MOST_CHARACTERS for text in texts):
+        _refuse("names that are no texts", f"texts of at most {MOST_CHARACTERS} characters")
+    if not all(type(count) is int and count >= 1 for count in counts):
+        _refuse("counts that are none", "positions and tokens of at least one")
+    if not all(type(whole) is int and whole >= 0 for whole in wholes):
+        _refuse("a seed or tokens that are no whole numbers", "whole numbers from 0")
+
+
+def _check_curves(curves: ErrorCurves | OwnCurves, heads: tuple[int, ...]) -> None:
+    wanted = {"error": (*heads, curves.reads.numel())}
+    if isinstance(curves, ErrorCurves):
+        stops = (*heads, curves.stop.numel())
+        wanted |= {"oracle": wanted["error"], "stop_reads": stops, "stop_error": stops,
+                   "scale": heads}  # fmt: skip
+    for name, shape in wanted.items():
+        got = tuple(getattr(curves, name).shape)
+        if got != shape:
+            _refuse(f"curves with {name} of shape {got}", f"shape {shape}")
+        _check_numbers("curves", getattr(curves, name).float())
+    if curves.reads.dim() != 1 or not curves.reads.numel():
+        _refuse("curves without reads", "the reads that they were measured at")
+
+
 def _check_head(head: SplatField, where: str) -> None:
     if not head.splats or not bool((head.level == PHRASE).any()):
         _refuse(f"{where} without Phrases", "Phrases, which hold the keys")
@@ -64,6 +94,8 @@ def _check_head(head: SplatField, where: str) -> None:
     if head.splat_id.unique().numel() != head.splats or bool((head.splat_id < 0).any()):
         _refuse(f"{where} with ids that stand twice", "an id of its own for every splat")
     _check_numbers(where, head.frame, head.position, head.log_spread, head.log_amplitude)
+    if float(torch.linalg.eigvalsh(head.frame.double()).min()) <= 0:
+        _refuse(f"{where} with a frame that has no inverse", "a positive frame, M^½")
 
 
 def _check_numbers(what: str, *tensors: Tensor) -> None:

@@ -89,7 +89,27 @@ def _log(content: bytes) -> GivenLog:
         path = Path(folder) / "given.log"
         path.write_bytes(content)
         log = read_log(path, MOST_LOG_BYTES)
+    _check_words(log)
     return GivenLog(log, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _check_words(log: Log) -> None:
+    """What a log says in words and whole numbers, before anybody shows or counts it."""
+    start = log.start
+    names = [name for pair in (*start.texts, *start.kept) for name in pair]
+    texts = [start.model, start.fingerprint, *names, *(step.text for step in log.steps)]
+    wholes = [at for head in start.heads for at in head[:2]]
+    wholes += [at for step in log.steps for at in (step.number, step.layer)]
+    wholes += [head.group for step in log.steps for head in step.heads]
+    kinds = [trial.kind for step in log.head_steps() for trial in step.trials]
+    sound = all(len(pair) == 2 for pair in (*start.texts, *start.kept))
+    sound = sound and all(len(head) == 3 for head in start.heads)
+    sound = sound and all(isinstance(text, str) and len(text) <= 500 for text in texts + kinds)
+    if not sound or not all(type(whole) is int and whole >= 0 for whole in wholes):
+        raise FieldError(
+            "The log makes no sense", got="names or numbers of another kind than a log's",
+            attempt="ask for the file again",
+        )  # fmt: skip
 
 
 def _halves_of_a_field(content: bytes) -> tuple[bytes, bytes] | None:
