@@ -13,9 +13,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -24,10 +22,8 @@ from torch import Tensor
 from hsa.errors import FieldError
 from hsa.field.curves import ErrorCurves, OwnCurves
 from hsa.field.model_field import ModelField, Source
-from hsa.field.quantised import Quantised, quantise, restore
-from hsa.field.splat_field import SplatField
+from hsa.field.stored_head import Precision, pack_head, unpack_head
 
-Precision = Literal["half", "int8"]
 FORMATS: dict[Precision, int] = {"half": 1, "int8": 2}
 FORMAT = max(FORMATS.values())
 """The newest that this program reads. Each file bears the oldest that can say what it holds, so
@@ -35,11 +31,6 @@ that an older program reads it or refuses it, and never misreads it."""
 
 CURVE_TENSORS = ("reads", "error", "oracle", "stop", "stop_reads", "stop_error", "scale")
 OWN_CURVE_TENSORS = ("reads", "error")
-
-
-def as_stored(field: SplatField, precision: Precision = "half") -> SplatField:
-    """The field as it comes back from disk: rounding included."""
-    return _unpack_head(_pack_head(field, "", precision), "")
 
 
 def save_field(field: ModelField, path: Path, precision: Precision = "half") -> int:
@@ -56,7 +47,7 @@ def packed(field: ModelField, precision: Precision = "half") -> tuple[bytes, byt
     tensors: dict[str, Tensor] = {"temper": field.temper, "tilt": field.tilt}
     for layer, heads in enumerate(field.heads):
         for group, head in enumerate(heads):
-            tensors |= _pack_head(head, f"{layer}.{group}.", precision)
+            tensors |= pack_head(head, f"{layer}.{group}.", precision)
     for kind, names, of_lengths in (
         ("curves", CURVE_TENSORS, field.curves),
         ("own_curves", OWN_CURVE_TENSORS, field.own_curves),
@@ -178,7 +169,7 @@ def _assemble(described: dict, tensors: dict[str, Tensor]) -> ModelField:
         fingerprint=described["fingerprint"],
         positions=described["positions"],
         heads=tuple(
-            tuple(_unpack_head(tensors, f"{layer}.{group}.") for group in range(groups))
+            tuple(unpack_head(tensors, f"{layer}.{group}.") for group in range(groups))
             for layer, groups in enumerate(described["key_value_heads"])
         ),
         temper=tensors["temper"],
@@ -198,65 +189,6 @@ def _assemble(described: dict, tensors: dict[str, Tensor]) -> ModelField:
         calibrated_on=tuple(Source(**source) for source in described["calibrated_on"]),
         seed=described["seed"],
     )
-
-
-def _pack_head(field: SplatField, prefix: str, precision: Precision) -> dict[str, Tensor]:
-    upper = torch.triu_indices(*field.frame.shape)
-    splats = _half(field) if precision == "half" else _int8(field)
-    return {f"{prefix}{name}": tensor for name, tensor in splats.items()} | {
-        f"{prefix}frame": field.frame[upper[0], upper[1]],
-        f"{prefix}log_amplitude": field.log_amplitude.half(),
-        f"{prefix}level": field.level.to(torch.uint8),
-        f"{prefix}parent": field.parent.to(torch.int16),
-        f"{prefix}splat_id": field.splat_id.to(torch.int32),
-    }
-
-
-def _half(field: SplatField) -> dict[str, Tensor]:
-    low, high = field.log_spread.min(), field.log_spread.max()
-    step = ((high - low) / 255).clamp_min(1e-6)
-    return {
-        "position": field.position.half(),
-        "log_spread": ((field.log_spread - low) / step).round().to(torch.uint8),
-        "log_spread_scale": torch.stack([low, step]),
-    }
-
-
-def _int8(field: SplatField) -> dict[str, Tensor]:
-    packed = {}
-    for name in ("position", "log_spread"):
-        quantised = quantise(getattr(field, name))
-        packed[name] = quantised.code
-        packed[f"{name}_scale"] = torch.stack([quantised.middle, quantised.step])
-    return packed
-
-
-def _unpack_head(tensors: dict[str, Tensor], prefix: str) -> SplatField:
-    position, log_spread = (_unpack(tensors, prefix + n) for n in ("position", "log_spread"))
-    dim = position.shape[1]
-    upper = torch.triu_indices(dim, dim)
-    frame = torch.zeros(dim, dim)
-    frame[upper[0], upper[1]] = tensors[f"{prefix}frame"]
-    return SplatField(
-        frame=frame + frame.triu(1).mT,
-        position=position,
-        log_spread=log_spread,
-        log_amplitude=tensors[f"{prefix}log_amplitude"].float(),
-        level=tensors[f"{prefix}level"].long(),
-        parent=tensors[f"{prefix}parent"].long(),
-        splat_id=tensors[f"{prefix}splat_id"].long(),
-    )
-
-
-def _unpack(tensors: dict[str, Tensor], name: str) -> Tensor:
-    """Positions or spreads in float32, from however they are stored."""
-    stored = tensors[name]
-    if stored.dtype == torch.float16:
-        return stored.float()
-    start, step = tensors[f"{name}_scale"]
-    if stored.dtype == torch.int8:
-        return restore(Quantised(stored, start, step))
-    return start + step * stored.float()
 
 
 def _checksum(described: dict) -> str:

@@ -7,7 +7,7 @@ a link restores the page; nonsense in it becomes a notice and the default.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_args
 
@@ -233,32 +233,6 @@ def parameters() -> dict[str, str]:
     return {
         choice.name: choice.write(choice.value) for choice in ALL if choice.value != choice.default
     }
-
-
-def take(given: Mapping[str, str], prompt: str) -> list[str]:
-    """Choose what somebody else had chosen; all that is not named is as by default.
-
-    Args:
-        given: parameters as in an address, without the text.
-
-    Returns:
-        The names that mean nothing here; they are as by default.
-    """
-    unknown = sorted(set(given) - {choice.name for choice in ALL})
-    for choice in ALL:
-        value = choice.default
-        if choice is not TEXT and choice.name in given:
-            try:
-                value = choice.read(given[choice.name])
-            except ValueError:
-                unknown.append(choice.name)
-        st.session_state[f"chosen-{choice.name}"] = value
-    if prompt_text() != prompt:
-        st.session_state[f"chosen-{SAMPLE.name}"] = ""
-        st.session_state[f"chosen-{TEXT.name}"] = sendable(prompt)
-    st.session_state[_NOTICES] = []
-    keep_in_address()
-    return unknown
 
 
 def _say_if_cleaned(text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from hsa.errors import HSAError
-from pages.ui import badges, choices, cost, engine, own_field, refusals
+from pages.ui import badges, choices, cost, engine, own_field, refusals, taken_choices
 from pages.ui.plain import plain, sendable
 from pages.ui.waiting import waiting
 
@@ -146,7 +146,7 @@ def _open_view(bundle: Bundle) -> None:
     if bundle.field.tensors is not None:
         with waiting() as progress:
             _use_field(bundle, engine.model(bundle.model, progress))
-    unknown = choices.take(dict(bundle.choices), bundle.prompt)
+    unknown = taken_choices.take(dict(bundle.choices), bundle.prompt)
     for name in unknown:
         choices.notify(f"The bundle chose {name[:60]!r}, which means nothing here.")
     if bundle.field.tensors is None and _other_field(bundle):
