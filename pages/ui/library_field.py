@@ -29,9 +29,11 @@ def show(given: GivenField) -> None:
         )
     )
     used = own_field.of(field.fingerprint)
-    if used is not None and used.origin == "from a file":
-        st.caption("You use a field from a file for this model.")
-    if st.button("Use this field on every page", key="library-use-field", type="primary"):
+    is_used = used is not None and used.field is field
+    if st.button(
+        "Used on every page" if is_used else "Use this field on every page",
+        key="library-use-field", type="primary", disabled=is_used,
+    ):  # fmt: skip
         try:
             _use(given)
         except HSAError as refusal:

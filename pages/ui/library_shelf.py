@@ -14,12 +14,14 @@ from hsa.errors import HSAError
 from pages.ui import adapt_run, own_field, refusals
 from pages.ui.adapt_export import field_zip
 from pages.ui.adapt_recorded import LOG
-from pages.ui.plain import plain, sendable
+from pages.ui.plain import plain
 
 if TYPE_CHECKING:
     from pages.ui.engine import ReadyField
 
 BINARY = "application/octet-stream"
+BYTES = {name: st.column_config.NumberColumn(format="localized")
+         for name in ("bytes", "tokens read", "positions")}  # fmt: skip
 
 
 def shelf() -> None:
@@ -52,7 +54,7 @@ def _shipped_fields() -> None:
                 "positions": about["positions"],
             }
         )  # fmt: skip
-    st.dataframe(rows, hide_index=True, key="library-fields")
+    st.dataframe(rows, hide_index=True, key="library-fields", column_config=BYTES)
     with st.popover("Download a field"):
         for row in rows:
             _button(f"{row['model']} (.safetensors and .json, zipped)", f"{row['model']}.zip",
@@ -78,7 +80,7 @@ def _recordings() -> None:
                 "not to be forgotten": ", ".join(name for name, _ in log.start.kept),
             }
         )  # fmt: skip
-    st.dataframe(rows, hide_index=True, key="library-logs")
+    st.dataframe(rows, hide_index=True, key="library-logs", column_config=BYTES)
     with st.popover("Download a log"):
         for row in rows:
             file = LOG.parent / row["log"]
@@ -107,18 +109,20 @@ def _own() -> None:
 
 
 def _own_field(ready: ReadyField, number: int) -> None:
-    name = f"{sendable(ready.field.model)}-own"
+    field = ready.field
+    splats = sum(head.splats for heads in field.heads for head in heads)
+    tokens = sum(source.tokens for source in field.fitted_on)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             plain(
-                f"Field of {ready.field.model}, {ready.origin}; content "
+                f"Field of {field.model}, {ready.origin}: {splats:,} splats, fitted on "
+                f"{len(field.fitted_on)} texts and {tokens:,} tokens; content "
                 f"{ready.identity[:16]}. In use on every page."
             )
         )
         st.button("Stop using it", key=f"library-leave-{number}", on_click=own_field.leave,
-                  args=(ready.field.fingerprint,))  # fmt: skip
-        _button("Download the field", f"{Path(name).name}.zip",
-                lambda: field_zip(ready.field, "field"))  # fmt: skip
+                  args=(field.fingerprint,))  # fmt: skip
+        _button("Download the field", f"field-{number}.zip", lambda: field_zip(field, "field"))
 
 
 def _button(label: str, name: str, make: Any) -> None:

@@ -153,7 +153,8 @@ def test_a_field_is_used_by_this_session_and_no_other(field: ModelField) -> None
     )
     assert "A field of minilm" in said(app)
     app.button(key="library-use-field").click().run()
-    assert "from a file" in said(app)
+    assert "Field of minilm, from a file" in said(app)
+    assert app.button(key="library-use-field").disabled
     caveats = json.loads(app.get("bidi_component")[0].proto.json)["caveats"]
     assert caveats == ["You use a field of your own, which no link can hold."]
     app = app.switch_page("pages/compare.py").run()
