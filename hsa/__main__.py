@@ -30,6 +30,8 @@ COMMANDS = {
     "agreement": ("hsa.commands.agreement", "agreement without the splats of a function"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
     "portrait": ("hsa.commands.portrait", "what a splat stands for in a text, and what it does"),
+    "bundle": ("hsa.commands.bundle", "put a view and its numbers into one file"),
+    "verify": ("hsa.commands.verify", "work a bundle's numbers out again"),
     "perplexity": ("hsa.commands.perplexity", "the model's loss under HSA, beside its controls"),
     "retrieval": ("hsa.commands.retrieval", "needles found outside of the window"),
     "layers": ("hsa.commands.layers", "which layers and heads the next token depends on"),

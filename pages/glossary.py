@@ -1,12 +1,12 @@
 """The words of this app, in plain language."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from pages.ui.frame import frame
-
-GLOSSARY = Path(__file__).resolve().parents[1] / "assets" / "glossary.md"
+from pages.ui.terms import glossary
 
 frame("What the words mean", "What do splats, levels, reads and agreement stand for here?")
-st.markdown(GLOSSARY.read_text("utf-8"))
+for section, entries in glossary().items():
+    st.subheader(section, anchor=False)
+    for entry in entries:
+        st.markdown(f"##### {entry.title}\n{entry.meaning}")

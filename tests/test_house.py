@@ -34,6 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "inference": ENGINE | {"models"},
     "evaluation": ENGINE
     | {"models", "fitting", "inference", "adaptation", "explanation", "specialization"},
+    "sharing": ENGINE | {"models", "adaptation", "explanation", "evaluation", "inference"},
     "figures": ENGINE
     | {"atlas", "adaptation", "explanation", "specialization", "inference", "evaluation"},
 }

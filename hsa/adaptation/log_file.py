@@ -43,8 +43,25 @@ def _packed(content: bytes) -> bytes:
     return lzma.compress(content, format=lzma.FORMAT_RAW, filters=FILTERS)
 
 
-def _unpacked(content: bytes) -> bytes:
-    return lzma.decompress(content, format=lzma.FORMAT_RAW, filters=FILTERS)
+def _unpacked(content: bytes, most: int) -> bytes:
+    """Never more than `most` bytes, however much is packed in few.
+
+    Raises:
+        FieldError: there are more, or they do not unpack.
+    """
+    unpacking = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=FILTERS)
+    try:
+        found = unpacking.decompress(content, max_length=most + 1)
+    except lzma.LZMAError as error:
+        raise FieldError("A record of the log does not unpack", got=str(error)) from error
+    if len(found) > most:
+        raise FieldError(
+            "The log is too large", got=f"more than {most:,} bytes when unpacked",
+            needed="a shorter log, or more memory",
+        )  # fmt: skip
+    if not unpacking.eof:
+        raise FieldError("A record of the log does not unpack", got="a part of its content")
+    return found
 
 
 class LogWriter:
@@ -82,8 +99,11 @@ class LogWriter:
             os.fsync(file.fileno())
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: Path, most: int = MOST) -> Iterator[Record]:
     """Every record, in order.
+
+    Args:
+        most: bytes of all records together, unpacked.
 
     Raises:
         FieldError: no log, one of a newer program, or one that was cut or altered.
@@ -92,7 +112,10 @@ def read_records(path: Path) -> Iterator[Record]:
     for payload, _, _ in _payloads(content, path):
         length = int.from_bytes(payload[:4], "little")
         header, body = payload[4 : 4 + length], payload[4 + length :]
-        yield Record(json.loads(_unpacked(header)), _unpacked(body))
+        text = _unpacked(header, most)
+        content_of_body = _unpacked(body, most - len(text))
+        most -= len(text) + len(content_of_body)
+        yield Record(json.loads(text), content_of_body)
 
 
 def mend(path: Path) -> tuple[int, bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hsa.adaptation.edit import Head, apply_edits
 from hsa.adaptation.evidence import no_evidence
 from hsa.adaptation.lineage import Start, StepRecord, checksum, start_of, step_of
-from hsa.adaptation.log_file import read_records
+from hsa.adaptation.log_file import MOST, read_records
 from hsa.adaptation.step import HeadStep
 from hsa.errors import FieldError
 from hsa.field.splat_field import SplatField
@@ -36,17 +36,22 @@ class Log:
         return max((step.number for step in self.steps), default=0)
 
 
-def read_log(path: Path) -> Log:
+def read_log(path: Path, most: int = MOST) -> Log:
     """Read a log.
+
+    Args:
+        most: bytes of all its records together, unpacked.
 
     Raises:
         FieldError: it is missing, newer than this program, cut or altered.
     """
     try:
-        records = list(read_records(path))
+        records = list(read_records(path, most))
         start = start_of(records[0])
         steps = tuple(step_of(r) for r in records[1:] if r.header["record"] == "step")
-    except (IndexError, KeyError, TypeError, ValueError, AssertionError) as error:
+    except (
+        IndexError, KeyError, TypeError, ValueError, AssertionError, RuntimeError, AttributeError
+    ) as error:  # fmt: skip
         raise FieldError(
             f"The log {path.name} lacks what it should hold", got=repr(error),
             attempt="restore the file, or run the adaptation again",

@@ -13,9 +13,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -24,10 +22,8 @@ from torch import Tensor
 from hsa.errors import FieldError
 from hsa.field.curves import ErrorCurves, OwnCurves
 from hsa.field.model_field import ModelField, Source
-from hsa.field.quantised import Quantised, quantise, restore
-from hsa.field.splat_field import SplatField
+from hsa.field.stored_head import Precision, pack_head, unpack_head
 
-Precision = Literal["half", "int8"]
 FORMATS: dict[Precision, int] = {"half": 1, "int8": 2}
 FORMAT = max(FORMATS.values())
 """The newest that this program reads. Each file bears the oldest that can say what it holds, so
@@ -37,17 +33,21 @@ CURVE_TENSORS = ("reads", "error", "oracle", "stop", "stop_reads", "stop_error",
 OWN_CURVE_TENSORS = ("reads", "error")
 
 
-def as_stored(field: SplatField, precision: Precision = "half") -> SplatField:
-    """The field as it comes back from disk: rounding included."""
-    return _unpack_head(_pack_head(field, "", precision), "")
-
-
 def save_field(field: ModelField, path: Path, precision: Precision = "half") -> int:
     """Write `path` (.safetensors) and its .json, each atomically; returns their bytes."""
+    blob, text = packed(field, precision)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, blob)
+    _replace(path.with_suffix(".json"), text)
+    return len(blob) + len(text)
+
+
+def packed(field: ModelField, precision: Precision = "half") -> tuple[bytes, bytes]:
+    """The contents of both files: tensors, and the description of them."""
     tensors: dict[str, Tensor] = {"temper": field.temper, "tilt": field.tilt}
     for layer, heads in enumerate(field.heads):
         for group, head in enumerate(heads):
-            tensors |= _pack_head(head, f"{layer}.{group}.", precision)
+            tensors |= pack_head(head, f"{layer}.{group}.", precision)
     for kind, names, of_lengths in (
         ("curves", CURVE_TENSORS, field.curves),
         ("own_curves", OWN_CURVE_TENSORS, field.own_curves),
@@ -72,11 +72,7 @@ def save_field(field: ModelField, path: Path, precision: Precision = "half") -> 
         "tensors_sha256": hashlib.sha256(blob).hexdigest(),
     }
     described["sha256"] = _checksum(described)
-    text = json.dumps(described, indent=1).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, blob)
-    _replace(path.with_suffix(".json"), text)
-    return len(blob) + len(text)
+    return blob, json.dumps(described, indent=1).encode()
 
 
 def load_field(path: Path, fingerprint: str) -> ModelField:
@@ -86,55 +82,84 @@ def load_field(path: Path, fingerprint: str) -> ModelField:
         FieldError: missing, of a newer format, of another model, truncated or edited.
     """
     try:
-        text = path.with_suffix(".json").read_text("utf-8")
+        text = path.with_suffix(".json").read_bytes()
         blob = path.read_bytes()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise FieldError(
             f"The field {path.name} cannot be read",
             got=str(error),
             needed="a .safetensors file and its .json beside it",
             attempt="`python -m hsa fit` makes one",
         ) from error
-    refit = "restore the file, or fit the field again with `python -m hsa fit`"
+    return unpacked(blob, text, fingerprint, path.name)
+
+
+REFIT = "restore the file, or fit the field again with `python -m hsa fit`"
+
+
+def description(text: bytes, name: str) -> dict:
+    """What a field's .json says, if it is as it was written.
+
+    Args:
+        name: of the tensors' file, for refusals.
+
+    Raises:
+        FieldError: damaged or edited, or of a newer format.
+    """
+    beside = f"{name.removesuffix('.safetensors')}.json"
     try:
         described = json.loads(text)
         form = described["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FieldError(
-            f"{path.with_suffix('.json').name} is damaged", got=str(error), attempt=refit
-        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FieldError(f"{beside} is damaged", got=str(error)[:200], attempt=REFIT) from error
     if not isinstance(form, int) or form > FORMAT:
         raise FieldError(
-            f"The field {path.name} is newer than this program",
+            f"The field {name} is newer than this program",
             got=f"format {form}",
             needed=f"format {FORMAT} or older",
             attempt="update HSA Explorer",
         )
     if described.get("sha256") != _checksum(described):
         raise FieldError(
-            f"{path.with_suffix('.json').name} was edited or damaged",
+            f"{beside} was edited or damaged",
             got="contents that differ from their checksum",
-            attempt=refit,
+            attempt=REFIT,
         )
-    if described["tensors_sha256"] != hashlib.sha256(blob).hexdigest():
+    return described
+
+
+def unpacked(blob: bytes, text: bytes, fingerprint: str | None, name: str) -> ModelField:
+    """The field of both files' contents.
+
+    Args:
+        fingerprint: of the model that it must be of; of any when None.
+        name: of the tensors' file, for refusals.
+
+    Raises:
+        FieldError: of a newer format, of another model, truncated or edited.
+    """
+    described = description(text, name)
+    if described.get("tensors_sha256") != hashlib.sha256(blob).hexdigest():
         raise FieldError(
-            f"The field {path.name} was truncated, edited or damaged",
+            f"The field {name} was truncated, edited or damaged",
             got=f"{len(blob)} bytes that differ from their checksum",
-            attempt=refit,
+            attempt=REFIT,
         )
-    if described["fingerprint"] != fingerprint:
+    if fingerprint is not None and described.get("fingerprint") != fingerprint:
         raise FieldError(
-            f"The field {path.name} belongs to another model",
-            got=f"a field of {described['model']} ({described['fingerprint'][:12]})",
+            f"The field {name} belongs to another model",
+            got=f"a field of {described.get('model')} ({str(described.get('fingerprint'))[:12]})",
             needed=f"a field of the model in use ({fingerprint[:12]})",
             attempt="load the model it was fitted on, or fit a field for this one",
         )
     try:
         tensors = load_tensors(blob)
         return _assemble(described, tensors)
-    except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
+    except (
+        SafetensorError, KeyError, RuntimeError, TypeError, ValueError, IndexError, AttributeError
+    ) as error:  # fmt: skip
         raise FieldError(
-            f"The field {path.name} lacks what it should hold", got=str(error), attempt=refit
+            f"The field {name} lacks what it should hold", got=str(error)[:200], attempt=REFIT
         ) from error
 
 
@@ -144,7 +169,7 @@ def _assemble(described: dict, tensors: dict[str, Tensor]) -> ModelField:
         fingerprint=described["fingerprint"],
         positions=described["positions"],
         heads=tuple(
-            tuple(_unpack_head(tensors, f"{layer}.{group}.") for group in range(groups))
+            tuple(unpack_head(tensors, f"{layer}.{group}.") for group in range(groups))
             for layer, groups in enumerate(described["key_value_heads"])
         ),
         temper=tensors["temper"],
@@ -164,65 +189,6 @@ def _assemble(described: dict, tensors: dict[str, Tensor]) -> ModelField:
         calibrated_on=tuple(Source(**source) for source in described["calibrated_on"]),
         seed=described["seed"],
     )
-
-
-def _pack_head(field: SplatField, prefix: str, precision: Precision) -> dict[str, Tensor]:
-    upper = torch.triu_indices(*field.frame.shape)
-    splats = _half(field) if precision == "half" else _int8(field)
-    return {f"{prefix}{name}": tensor for name, tensor in splats.items()} | {
-        f"{prefix}frame": field.frame[upper[0], upper[1]],
-        f"{prefix}log_amplitude": field.log_amplitude.half(),
-        f"{prefix}level": field.level.to(torch.uint8),
-        f"{prefix}parent": field.parent.to(torch.int16),
-        f"{prefix}splat_id": field.splat_id.to(torch.int32),
-    }
-
-
-def _half(field: SplatField) -> dict[str, Tensor]:
-    low, high = field.log_spread.min(), field.log_spread.max()
-    step = ((high - low) / 255).clamp_min(1e-6)
-    return {
-        "position": field.position.half(),
-        "log_spread": ((field.log_spread - low) / step).round().to(torch.uint8),
-        "log_spread_scale": torch.stack([low, step]),
-    }
-
-
-def _int8(field: SplatField) -> dict[str, Tensor]:
-    packed = {}
-    for name in ("position", "log_spread"):
-        quantised = quantise(getattr(field, name))
-        packed[name] = quantised.code
-        packed[f"{name}_scale"] = torch.stack([quantised.middle, quantised.step])
-    return packed
-
-
-def _unpack_head(tensors: dict[str, Tensor], prefix: str) -> SplatField:
-    position, log_spread = (_unpack(tensors, prefix + n) for n in ("position", "log_spread"))
-    dim = position.shape[1]
-    upper = torch.triu_indices(dim, dim)
-    frame = torch.zeros(dim, dim)
-    frame[upper[0], upper[1]] = tensors[f"{prefix}frame"]
-    return SplatField(
-        frame=frame + frame.triu(1).mT,
-        position=position,
-        log_spread=log_spread,
-        log_amplitude=tensors[f"{prefix}log_amplitude"].float(),
-        level=tensors[f"{prefix}level"].long(),
-        parent=tensors[f"{prefix}parent"].long(),
-        splat_id=tensors[f"{prefix}splat_id"].long(),
-    )
-
-
-def _unpack(tensors: dict[str, Tensor], name: str) -> Tensor:
-    """Positions or spreads in float32, from however they are stored."""
-    stored = tensors[name]
-    if stored.dtype == torch.float16:
-        return stored.float()
-    start, step = tensors[f"{name}_scale"]
-    if stored.dtype == torch.int8:
-        return restore(Quantised(stored, start, step))
-    return start + step * stored.float()
 
 
 def _checksum(described: dict) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from hsa.errors import InputError
-from hsa.field.checkpoint import as_stored
 from hsa.field.model_field import ModelField, Source
 from hsa.field.seeding import seed_field
 from hsa.field.splat_field import SplatField
 from hsa.field.statistics import KeyReservoir
+from hsa.field.stored_head import as_stored
 from hsa.fitting.calibrated import calibrated
 from hsa.fitting.settings import FitSettings, Progress, Text
 from hsa.fitting.windows import windows

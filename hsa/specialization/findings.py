@@ -61,8 +61,8 @@ class Finding:
         return (
             f"{_percent(self.share)} of its {of}, {_percent(self.expected)} of like keys': odds "
             f"× {math.exp(self.odds):.3g} ({low:.3g} to {high:.3g}); false discovery rate "
-            f"{self.q:.1g} in the half that found it, p = {self.p:.1g} in the half that confirmed "
-            f"it, {self.support:,} keys there."
+            f"{_small(self.q)} in the half that found it, p {_small(self.p)} in the half that "
+            f"confirmed it, {self.support:,} keys there."
         )
 
 
@@ -98,23 +98,23 @@ class Findings:
     figures: Float[Tensor, "K C"]
 
     def of_splat(self, layer: int, head: int, splat_id: int) -> tuple[Finding, ...]:
-        """What a splat serves for a query head, the most telling first."""
+        """What a splat serves for a query head, the most telling first; positions come last."""
         rows = [
             *self._rows.get((0, layer, head // self.group, splat_id), ()),
             *self._rows.get((1, layer, head, splat_id), ()),
         ]
-        return tuple(sorted((self.finding(row) for row in rows), key=lambda found: -found.bits))
+        return tuple(sorted(map(self.finding, rows), key=_telling))
 
     def labels(self, layer: int, head: int) -> dict[int, Finding]:
-        """The most telling finding of every splat that serves a query head, by splat id."""
+        """The first of `of_splat` for every splat that serves a query head, by splat id."""
         rows = [
             *self._of_head.get((0, layer, head // self.group), ()),
             *self._of_head.get((1, layer, head), ()),
         ]
         best: dict[int, Finding] = {}
         for found in map(self.finding, rows):
-            if found.splat_id not in best or found.bits > best[found.splat_id].bits:
-                best[found.splat_id] = found
+            known = best.setdefault(found.splat_id, found)
+            best[found.splat_id] = min(known, found, key=_telling)
         return best
 
     def strongest(self, most: int) -> Findings:
@@ -163,3 +163,12 @@ class Findings:
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.1 else f"{share:.2g}" if share < 1e-4 else f"{share:.1%}"
+
+
+def _telling(found: Finding) -> tuple[bool, float]:
+    """Every splat stands somewhere in the text, so what else it does is told first."""
+    return (found.function.positional, -found.bits)
+
+
+def _small(chance: float) -> str:
+    return f"{chance:.1g}" if chance >= 1e-30 else "below 1e-30"

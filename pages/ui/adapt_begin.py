@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import adapt_run
+from pages.ui import adapt_run, own_field
 from pages.ui.adapt_heads import head_controls
 from pages.ui.adapt_live import live
 from pages.ui.adapt_settings import settings_controls
@@ -52,7 +52,7 @@ def begin(loaded: LoadedModel, ready: ReadyField) -> None:
         if missing is None:
             st.caption(
                 f"{count} texts, {len(heads)} heads; "
-                f"from the {'adapted' if ready.origin == 'adapted here' else 'shared'} field."
+                f"from {'your own' if own_field.of(loaded.fingerprint) else 'the shared'} field."
             )
     if missing:
         st.info(missing)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import adapt_recorded, adapt_run, choices
+from pages.ui import adapt_recorded, adapt_run, choices, given_log
 from pages.ui.adapt_export import IMAGE, curves_to_keep, film_downloads
 from pages.ui.adapt_recorded import Film
 from pages.ui.plain import plain
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 PLAYER = "adapt-film"
 SOURCE = "adapt-source"
-SOURCES = {"own": "Your run", "recorded": "The recorded one"}
+SOURCES = {"own": "Your run", "given": "From a file", "recorded": "The recorded one"}
+GIVEN = "From a log that you opened; every step was rebuilt and compared with its checksum."
 AXES = (
     "Every mark is a splat: squares Documents, diamonds Sections, discs Phrases, larger with a "
     "larger prior share. Across and up are the two principal axes of all positions that ever "
@@ -34,8 +35,13 @@ NEXT = "Press play or drag the step; click an event to go to it, or a splat for 
 def watch() -> None:
     """The visitor's own film where there is one, or the recorded one."""
     run = adapt_run.current()
-    own = run is not None and bool(run.records)
-    source = _pick_source() if own else "recorded"
+    given = given_log.current()
+    sources = ["recorded"]
+    if given is not None:
+        sources.insert(0, "given")
+    if run is not None and run.records:
+        sources.insert(0, "own")
+    source = _pick_source(sources) if len(sources) > 1 else "recorded"
     if source == "own" and run is not None:
         if run.going:
             st.caption(
@@ -44,6 +50,10 @@ def watch() -> None:
             )
         heads = run.heads
         _film(heads, lambda layer, group: run.film(layer, group), run.about)
+        return
+    if source == "given" and given is not None:
+        heads = [(layer, group) for layer, group, _ in given.log.start.heads]
+        _film(heads, lambda layer, group: given_log.film(given, layer, group), GIVEN)
         return
     with refusals():
         log = adapt_recorded.recorded_log()
@@ -55,10 +65,11 @@ def watch() -> None:
     )
 
 
-def _pick_source() -> str:
-    st.session_state[SOURCE] = st.session_state.get(SOURCE, "own")
+def _pick_source(sources: list[str]) -> str:
+    chosen = st.session_state.get(SOURCE)
+    st.session_state[SOURCE] = chosen if chosen in sources else sources[0]
     st.segmented_control(
-        "Film", list(SOURCES), format_func=lambda name: SOURCES[name], key=SOURCE, required=True,
+        "Film", sources, format_func=lambda name: SOURCES[name], key=SOURCE, required=True,
         label_visibility="collapsed", on_change=_rewind,
     )  # fmt: skip
     return st.session_state[SOURCE]
@@ -66,8 +77,13 @@ def _pick_source() -> str:
 
 def show_own() -> None:
     """From its beginning, the film of the visitor's own run."""
+    show_source("own")
+
+
+def show_source(source: str) -> None:
+    """From its beginning, the film of this source."""
     _rewind()
-    st.session_state[SOURCE] = "own"
+    st.session_state[SOURCE] = source
     choices.PART.choose("watch")
 
 

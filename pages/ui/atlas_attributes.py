@@ -164,13 +164,12 @@ def _of_functions(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
         return ()
     best = found.labels(at.layer, head)
     ids = at.ready.field.heads[at.layer][at.group].splat_id.tolist()
-    none = "no function known"
     return (
         Attribute(
             "function", "Function",
             "What tells most of the splat among the functions that it is known to serve, on "
             f"reference texts, for query head {head}.",
-            tuple(best[splat].name if splat in best else none for splat in ids),
+            tuple(best[splat].name if splat in best else "" for splat in ids),
         ),
         Attribute(
             "function_bits", "Strength of its function",

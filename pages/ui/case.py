@@ -128,6 +128,6 @@ def field(loaded: LoadedModel) -> engine.ReadyField:
             "This model's field was fitted here, on the sample texts only: HSA errs more than "
             "with a field fitted on much text."
         )
-    if ready.origin == "adapted here":
+    if ready.origin in ("adapted here", "from a file"):
         own_field.notice(loaded)
     return ready

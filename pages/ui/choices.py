@@ -254,11 +254,16 @@ def _set(choice: Choice[Any], value: Any) -> None:
 
 def keep_in_address() -> None:
     """Write what differs from the defaults into the address, if it is not there yet."""
-    wanted = {
-        choice.name: choice.write(choice.value) for choice in ALL if choice.value != choice.default
-    }
+    wanted = parameters()
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
+
+
+def parameters() -> dict[str, str]:
+    """What the address says: all that differs from the defaults."""
+    return {
+        choice.name: choice.write(choice.value) for choice in ALL if choice.value != choice.default
+    }
 
 
 def _say_if_cleaned(text: str) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui import choices, cost, served
+from pages.ui.badges import badge
 from pages.ui.compare_view import HeadView
 from pages.ui.plain import plain
+from pages.ui.terms import means
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +52,10 @@ def explanation(view: HeadView, query: int, key: int) -> None:
         f"Why query {query} “{looks}” gives {100 * pair.weight:.3g}% to key {key} “{seen}”",
         anchor=False,
     )
+    with st.container(horizontal=True, gap="medium", key="compare-badges"):
+        badge("measured", "weights, reads, errors")
+        badge("derived", "the four shares and their product")
+        badge("approximate", "what closed splats answer")
     _product(pair)
     _served(pair)
     _beside(pair, keys[keys.position == key].iloc[0])
@@ -61,7 +67,7 @@ def explanation(view: HeadView, query: int, key: int) -> None:
 def _product(pair: PairExplanation) -> None:
     from hsa.explanation.pair import STATES
 
-    means = (
+    of = (
         "D: the Document's share of the whole row's attention.",
         "S: the Section's share of its Document.",
         "P: the Phrase's share of its Section.",
@@ -76,8 +82,11 @@ def _product(pair: PairExplanation) -> None:
                 f"{splat.level} {splat.splat_id}",
                 splat.share,
                 f"{'DSP'[place]} · {SHORT.get(splat.state, splat.state)}",
-                f"{means[place]} This one is {splat.state}: {STATES[splat.state]}."
-                + (f" It {splat.specialisation}." if splat.specialisation else ""),
+                means(
+                    "Level",
+                    first=f"{of[place]} This one is {splat.state}: {STATES[splat.state]}."
+                    + (f" It {splat.specialisation}." if splat.specialisation else ""),
+                ),
             )
         _sign("×")
         said = f"tilted × {pair.tilt_factor:.4g}" if pair.tilted else READ_AS[pair.reading]
@@ -85,12 +94,14 @@ def _product(pair: PairExplanation) -> None:
             f"Token {pair.key}",
             pair.token_share,
             f"t · {said}",
-            "t: the token's share of its Phrase. Under a closed splat it is tilted, times "
-            "1 + θ·y·(x − x̄): keys in the query's direction get more than the even part. A "
-            "tilted share may exceed 1 or fall below 0.",
+            means(
+                "Tilt",
+                first="t: the token's share of its Phrase; under a closed splat times "
+                "1 + θ·y·(x − x̄), so that it may exceed 1 or fall below 0.",
+            ),
         )
         _sign("=")
-        _factor("Weight", pair.product, "A = D · S · P · t", "The product of the four shares.")
+        _factor("Weight", pair.product, "A = D · S · P · t", means("Weight"))
 
 
 def _served(pair: PairExplanation) -> None:
@@ -108,9 +119,9 @@ def _served(pair: PairExplanation) -> None:
         )
 
 
-def _factor(label: str, value: float, said: str, means: str) -> None:
+def _factor(label: str, value: float, said: str, explained: str) -> None:
     with st.container(border=True, width=162, gap=None):
-        st.markdown(plain(label), help=plain(means))
+        st.markdown(plain(label), help=explained)
         st.markdown(f"#### {value:.4g}", anchors=False)
         st.caption(plain(said))
 
@@ -190,7 +201,7 @@ def _row(view: HeadView, row: RowExplanation, keys: pd.DataFrame, pair: PairExpl
 
     measure = choices.MEASURE.value
     near_only = len(row.members) == row.near_keys
-    st.markdown(f"**What answers query {row.query} in HSA**")
+    st.markdown(f"**What answers query {row.query} in HSA**", help=means("Cut", "Mass"))
     st.caption(
         plain(
             f"The members of its cut, {len(row.members):,} in number, sum to {row.total:.6f}. "
@@ -202,8 +213,11 @@ def _row(view: HeadView, row: RowExplanation, keys: pd.DataFrame, pair: PairExpl
     near = near_only or st.toggle(
         "Rank near tokens too",
         key="rank-near",
-        help="They are always read. Left out, the bars show what HSA chose to read, and which far "
-        "keys standard attention looks at. Outlined: the chosen key and what answers for it.",
+        help=means(
+            "Near tokens",
+            first="Left out, the bars show what HSA chose to read, and which far keys standard "
+            "attention looks at. Outlined: the chosen key and what answers for it.",
+        ),
     )
     left, right = st.columns(2, gap="medium")
     with left:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import choices
+from pages.ui import choices, compare_bundle
 from pages.ui.compare_view import HeadView
 
 
@@ -25,6 +25,7 @@ def downloads(view: HeadView, cell: tuple[int, int] | None) -> None:
     hide_first = choices.HIDE_FIRST.value
     binary = "application/octet-stream"
     with st.popover("Download"):
+        _whole(view, cell, name)
         if len(view.strings) <= MOST_TOKENS:
             _button("Maps (HTML, with its SVG)", f"{name}.html", "text/html",
                     lambda: files.maps_html(
@@ -50,6 +51,24 @@ def downloads(view: HeadView, cell: tuple[int, int] | None) -> None:
             f"are images. HTML of the maps is made for up to {MOST_TOKENS} tokens."
             + ("" if cell else " Choose a cell to save its row.")
         )
+
+
+def _whole(view: HeadView, cell: tuple[int, int] | None, name: str) -> None:
+    """The view to be opened again, and the view to be read."""
+    grid = view.asked.kept_grid() is not None and st.checkbox(
+        "Scores of all heads in the bundle",
+        key="bundle-grid",
+        help="Making and verifying it then reads the text through every layer.",
+    )
+    what = "the head" if cell is None else f"query {cell[0]}, key {cell[1]}"
+    _button(f"Bundle of {what}", f"{name}-bundle.zip", "application/zip",
+            compare_bundle.bundle(view, cell, grid=grid))  # fmt: skip
+    st.caption(
+        "A bundle holds prompt, choices and numbers; the Library opens it and works the numbers "
+        "out again."
+    )
+    _button("This page (HTML, needs no network)", f"{name}-page.html", "text/html",
+            compare_bundle.report(view, cell))  # fmt: skip
 
 
 def _button(label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:

@@ -10,6 +10,7 @@ from pages.ui.compare_view import HeadView
 from pages.ui.inputs import WAYS
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
+from pages.ui.terms import means
 from pages.ui.waiting import waiting
 
 GRID = "compare-grid"
@@ -89,7 +90,8 @@ def heading(view: HeadView) -> None:
             f"({asked_for}) and "
             f"{compared.near_keys.float().mean():.1f} near tokens, where standard attention reads "
             f"{compared.visible_keys.float().mean():,.1f} keys."
-        )
+        ),
+        help=means("Error", "Splat", "Reads", "Near tokens"),
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-Origin = Literal["shipped", "fitted here", "adapted here"]
+Origin = Literal["shipped", "fitted here", "adapted here", "from a file"]
 
 FORWARD, GRID = "Forward pass", "Both attentions, all heads"
 

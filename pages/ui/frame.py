@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import choices, cost, inputs, preload
+from pages.ui import choices, cost, inputs, preload, tour
+from pages.ui.copy_link import copy_link
 from pages.ui.plain import plain
 
 NAVIGATED = "navigated"
@@ -27,6 +29,7 @@ PAGES = {
     "pages/functions.py": "What splats serve",
     "pages/generate.py": "Generate",
     "pages/adapt.py": "Adapt",
+    "pages/library.py": "Library",
     "pages/glossary.py": "What the words mean",
 }
 
@@ -61,17 +64,38 @@ def frame(
     choices.keep_in_address()
     with st.sidebar:
         _links()
+        tour.offer()
         inputs.model_control()
         if prompt_in == "sidebar":
             inputs.sample_control()
             inputs.prompt_control()
         note = inputs.reads_control() if reads else st.empty()
         cost.begin()
-    st.title(title)
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.title(title, width="content")
+        wants_a_bundle = copy_link()
     st.caption(question)
+    if wants_a_bundle:
+        # Where a head is compared, bundles are made.
+        go_to("pages/compare.py")
+    tour.step(navigated=NAVIGATED in st.session_state)
     for sentence in choices.notices():
         st.warning(plain(sentence))
     return Frame(note)
+
+
+def go_to(file: str) -> None:
+    """Switch to a page; where the page at hand runs without `app.py`, a link to it."""
+    if NAVIGATED in st.session_state:
+        st.switch_page(file)
+    place = f"{_place(file)}?{urlencode(choices.parameters())}"
+    st.markdown(f"[**Go on to {PAGES[file]}**]({place})")
+
+
+def _place(file: str) -> str:
+    return "./" if file == next(iter(PAGES)) else Path(file).stem
 
 
 def _links() -> None:
@@ -79,9 +103,9 @@ def _links() -> None:
 
     Streamlit's own list would then name files, so it is switched off in the configuration.
     """
-    for number, (file, title) in enumerate(PAGES.items()):
+    for file, title in PAGES.items():
         if NAVIGATED in st.session_state:
             st.page_link(file, label=title)
         else:
-            st.markdown(f"[{title}]({'./' if number == 0 else Path(file).stem})")
+            st.markdown(f"[{title}]({_place(file)})")
     st.divider()

@@ -9,6 +9,7 @@ from hsa.models.catalog import CATALOG
 from pages.ui import choices
 from pages.ui.plain import plain
 from pages.ui.samples import SAMPLES
+from pages.ui.terms import means
 
 WAYS = {
     "field": "As the field was calibrated",
@@ -123,9 +124,12 @@ def reads_control() -> DeltaGenerator:
         max_value=choices.MOST_READS,
         step=1,
         placeholder="auto",
-        help="How many splats and far tokens a query may read, on average over all heads. "
-        "Near keys (the first tokens and the last few) are always read and come on top. "
-        "Empty: a number that suits the length of the text.",
+        help=means(
+            "Reads",
+            "Near tokens",
+            first="On average over all heads; near tokens come on top. Empty: a number that suits "
+            "the length of the text.",
+        ),
         **choices.READS.widget(),
     )
     note = st.empty()
@@ -133,8 +137,7 @@ def reads_control() -> DeltaGenerator:
         "Spend reads",
         list(WAYS),
         format_func=lambda way: WAYS[way],
-        help="The field was calibrated with each of these and knows which left the least error "
-        "on text that it had not seen.",
+        help=means("Spending reads"),
         **choices.WAY.widget(),
     )
     return note

@@ -14,9 +14,14 @@ MOST_CHARACTERS = 500
 _DIGEST = re.compile("sha256:[0-9a-f]{40}")
 
 
+def by_digest(text: str) -> bool:
+    """Whether the address names the text and does not hold it."""
+    return len(text) > MOST_CHARACTERS or bool(_DIGEST.fullmatch(text))
+
+
 def write(text: str) -> str:
     """What stands for the text in the address."""
-    if len(text) <= MOST_CHARACTERS and not _DIGEST.fullmatch(text):
+    if not by_digest(text):
         return text
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:40]}"
     stores()["texts"].put(digest, text)

@@ -1,4 +1,4 @@
-"""A field of the visitor's own, adapted on the Adapt page and used on every page.
+"""A field of the visitor's own, adapted here or from a file, and used on every page.
 
 It lies in the visitor's session and nowhere else. Results that are made with it are kept under
 the name of its content, as all are, so no other visitor is ever shown one of them by mistake.
@@ -24,6 +24,11 @@ def of(fingerprint: str) -> ReadyField | None:
     return st.session_state.get(_KEY, {}).get(fingerprint)
 
 
+def all_in_use() -> tuple[ReadyField, ...]:
+    """The fields that the visitor uses, of whatever model."""
+    return tuple(st.session_state.get(_KEY, {}).values())
+
+
 def use(fingerprint: str, ready: ReadyField) -> None:
     """From now on, on every page, until `leave`."""
     st.session_state[_KEY] = {**st.session_state.get(_KEY, {}), fingerprint: ready}
@@ -40,8 +45,8 @@ def notice(loaded: LoadedModel) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
             plain(
-                f"Everything here uses the field of {loaded.title} that you adapted. It belongs "
-                "to this session alone, and is gone with it unless you save it."
+                f"Everything here uses the field of {loaded.title} that you {_got(loaded)}. It "
+                "belongs to this session alone, and is gone with it unless you save it."
             ),
             width="stretch",
         )
@@ -51,3 +56,8 @@ def notice(loaded: LoadedModel) -> None:
             on_click=leave,
             args=(loaded.fingerprint,),
         )
+
+
+def _got(loaded: LoadedModel) -> str:
+    ready = of(loaded.fingerprint)
+    return "opened from a file" if ready and ready.origin == "from a file" else "adapted"

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from hsa.errors import FieldError
-from hsa.field.checkpoint import FORMAT, as_stored, load_field, save_field
+from hsa.field.checkpoint import FORMAT, load_field, save_field
 from hsa.field.curves import ErrorCurves, OwnCurves
 from hsa.field.model_field import ModelField, Source
 from hsa.field.seeding import seed_field
+from hsa.field.stored_head import as_stored
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hsa.errors import FieldError
-from hsa.field.checkpoint import as_stored, load_field, save_field
+from hsa.field.checkpoint import load_field, save_field
 from hsa.field.model_field import ModelField, Source
 from hsa.field.quantised import quantise, restore, rounded
 from hsa.field.seeding import seed_field
 from hsa.field.splat_field import SplatField
+from hsa.field.stored_head import as_stored
 
 
 def stretched(seed: int, rows: int, dim: int) -> Tensor:
