@@ -27,6 +27,7 @@ COMMANDS = {
     "fidelity": ("hsa.commands.fidelity", "compare HSA with exact attention on a text"),
     "inside": ("hsa.commands.inside", "every head's error as the model runs HSA"),
     "specialise": ("hsa.commands.specialise", "which functions splats serve, and how surely"),
+    "health": ("hsa.commands.health", "what stands out badly in splats"),
     "agreement": ("hsa.commands.agreement", "agreement without the splats of a function"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
     "portrait": ("hsa.commands.portrait", "what a splat stands for in a text, and what it does"),

@@ -21,7 +21,7 @@ from hsa.hyperparameter import check_bounds, hyperparameter
 FlagKind = Literal["dead", "redundant", "dominating", "over-wide", "over-opened", "drifting"]
 Action = Literal["retire", "merge", "split", "adapt"]
 
-MEANINGS: dict[FlagKind, str] = {
+MEANINGS: dict[str, str] = {
     "dead": "No key of the corpus came to it, where its prior share promised several.",
     "redundant": "Merging it with a sibling would hardly change the field.",
     "dominating": "It holds a large part of all that the head attends to.",

@@ -27,6 +27,7 @@ PAGES = {
     "pages/atlas.py": "Atlas",
     "pages/portrait.py": "Splat",
     "pages/functions.py": "What splats serve",
+    "pages/health.py": "Health",
     "pages/generate.py": "Generate",
     "pages/adapt.py": "Adapt",
     "pages/library.py": "Library",

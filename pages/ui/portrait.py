@@ -107,7 +107,7 @@ def _heading(view: SplatView) -> None:
         )
         st.metric(
             "Output moved by",
-            f"{100 * shown.error.moved:.3g}%",
+            _percent(shown.error.moved),
             width=METRIC,
             help="What its closed answers, mass and value together, moved this head's output by: "
             "root mean square over all queries, as a share of the output's length.",
@@ -126,6 +126,11 @@ def _heading(view: SplatView) -> None:
             width=METRIC,
             help="Its share of its level's keys over the texts that the field was fitted on.",
         )
+
+
+def _percent(share: float) -> str:
+    """With three digits, or that it is next to nothing."""
+    return "below 0.001%" if 0 < share < 1e-5 else f"{100 * share:.3g}%"
 
 
 def _states(shown: Portrait) -> None:
