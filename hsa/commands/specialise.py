@@ -35,9 +35,9 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     add_model(parser)
     add_field(parser)
-    parser.add_argument("--texts", nargs="+", type=Path, required=True, metavar="DIR_OR_FILE",
+    parser.add_argument("--texts", nargs="+", type=Path, metavar="DIR_OR_FILE",
                         help="texts alternate between the half that finds and the one that "
-                        "confirms")  # fmt: skip
+                        "confirms; without any, the findings that ship are printed")  # fmt: skip
     parser.add_argument("--tokens", type=int, default=52_000, help="read of all texts together")
     parser.add_argument("--window", type=int, default=1024, help="tokens of a passage")
     parser.add_argument("--layers", default="all", help="all, or numbers with commas between")
@@ -55,16 +55,17 @@ def run(args: argparse.Namespace) -> int:
     from hsa.specialization.corpus import corpus
     from hsa.specialization.findings_file import save_findings
     from hsa.specialization.specialise import specialise
-    from hsa.specialization.summary import summarise
 
     if args.out is not None:
         check_out(args.out)
     if args.tokens < 64 or args.window < 64:
         raise InputError("Too little would be read", got=f"--tokens {args.tokens} --window "
                          f"{args.window}", needed="at least 64 of each")  # fmt: skip
-    texts = read_texts(args.texts)
     loaded = loaded_model(args)
     field = field_of(args, loaded)
+    if not args.texts:
+        return _shipped(args, field)
+    texts = read_texts(args.texts)
     layers = chosen(args.layers, loaded.layers, "--layers")
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}") as bar:
 
@@ -84,6 +85,24 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         size = save_findings(findings.strongest(KEPT), args.out)
         sys.stderr.write(f"{args.out}: {size / 1e6:.2f} MB\n")
+    return _said(args, findings)
+
+
+def _shipped(args: argparse.Namespace, field: ModelField) -> int:
+    from hsa.memory.content import content_key
+    from hsa.specialization.findings_file import shipped_findings
+
+    findings = shipped_findings(args.model, content_key(field))
+    if findings is None or args.check or args.out:
+        raise InputError("There is nothing to measure on", got="no --texts",
+                         needed="texts, since none were measured with this field or more is asked "
+                         "for than what ships", attempt="--texts DIR_OR_FILE …")  # fmt: skip
+    return _said(args, findings)
+
+
+def _said(args: argparse.Namespace, findings: Findings) -> int:
+    from hsa.specialization.summary import summarise
+
     summary = summarise(findings)
     if args.json:
         _print_json(_as_json(findings, summary))
@@ -161,12 +180,12 @@ def _print(findings: Findings, summary: list[FunctionSummary]) -> None:
         out(f"{note}\n")
     out(f"{findings.model}, {len(findings.layers)} layers, {findings.tokens:,} tokens: "
         f"{len(findings.layer):,} findings of {findings.tests:,} tests\n")  # fmt: skip
-    out(f"{'splats':>7} {'main':>6} {'bits':>6}  {'layers':<22} function\n")
+    out(f"{'splats':>7} {'strong':>6} {'main':>6}  {'layers':<22} function\n")
     for one in summary:
         most = sorted(one.layers, key=lambda layer: -one.layers[layer])[:3]
         where = ", ".join(f"{layer}: {one.layers[layer]}" for layer in most)
         verb = "holds" if one.kind == "token" else "carries"
         best = one.best
-        out(f"{one.splats:>7} {one.strongest_for:>6} {one.bits:>6.2f}  {where:<22} {verb} "
+        out(f"{one.splats:>7} {one.strong:>6} {one.strongest_for:>6}  {where:<22} {verb} "
             f"{one.title}; best {best.share:.0%} where {best.expected:.1%} is expected (layer "
             f"{best.layer}, head {best.head}, splat {best.splat_id})\n")  # fmt: skip

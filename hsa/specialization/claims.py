@@ -34,7 +34,8 @@ class Claims:
         function: place among the functions of the kind.
         share, expected: the part of the splat's weight that has the function, and of like keys'.
         odds, low, high: log of the ratio of their odds in nats, with its 95 % interval.
-        bits: what the function tells of the splat, per key or unit of attention.
+        bits: what the function tells of the splat at least, per key or unit of attention: at the
+            lower end of the interval.
         q: Benjamini-Hochberg's, of the half that found it; `p` of the half that confirms.
         support: keys with the function in the half that confirms.
         tests: how many were made for each head.
@@ -76,9 +77,15 @@ def claims(tally: Tally) -> Claims:
 
     return Claims(
         head, row, function, at(again.share), at(again.expected), at(again.odds), at(again.low),
-        at(again.high), bits(at(again.share), at(again.expected)), at(q), at(again.p),
+        at(again.high), at_least(at(again.expected), at(again.low)), at(q), at(again.p),
         at(again.support), tested.flatten(1).sum(1),
     )  # fmt: skip
+
+
+def at_least(expected: Float[Tensor, " K"], low: Float[Tensor, " K"]) -> Float[Tensor, " K"]:
+    """Bits at the share that the lower end of the interval stands for."""
+    share = torch.sigmoid(torch.logit(expected.clamp(1e-9, 1 - 1e-9)) + low)
+    return bits(share, expected)
 
 
 def claims_of(tally: LayerTally) -> list[tuple[Claims, Kind, Sequence[int]]]:

@@ -118,11 +118,12 @@ class Findings:
         return best
 
     def strongest(self, most: int) -> Findings:
-        """At most so many findings of each splat, head and kind: those that tell most."""
+        """At most so many findings of each splat, head and kind: the first of `of_splat`."""
         bits = self.figures[:, FIGURES.index("bits")]
+        positional = torch.tensor([one.positional for one in ALL])[self.function]
         seen: dict[tuple[int, int, int, int], int] = {}
         kept = []
-        for row in bits.argsort(descending=True, stable=True).tolist():
+        for row in (bits - 1e3 * positional).argsort(descending=True, stable=True).tolist():
             key = self._keys[row]
             seen[key] = seen.get(key, 0) + 1
             if seen[key] <= most:

@@ -6,7 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from hsa.field.splat_field import LEVELS
-from hsa.specialization.findings import ALL, Finding, Findings
+from hsa.specialization.findings import ALL, FIGURES, Finding, Findings
+
+STRONG = 0.5
+"""Bits, at least, that make a function a strong one of a splat: 30 % of its keys where 2 % are
+expected, or 90 % where 50 % are."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,8 @@ class FunctionSummary:
     Attributes:
         splats: (splat, head) that serve it, of those by level; `strongest_for` those that it tells
             most about among all functions of the same kind.
+        strong: of them that it tells at least half a bit about.
         layers: how many serve it in each layer.
-        bits: median of what it tells, in bits, over those that it tells most about.
         best: the finding that tells most.
     """
 
@@ -27,8 +31,8 @@ class FunctionSummary:
     splats: int
     by_level: dict[str, int]
     strongest_for: int
+    strong: int
     layers: dict[int, int]
-    bits: float
     best: Finding
 
 
@@ -36,7 +40,7 @@ def summarise(findings: Findings) -> list[FunctionSummary]:
     """Functions that at least one splat serves, the most frequent main function first."""
     rows: dict[int, list[int]] = {}
     top: dict[tuple[bool, int, int, int], int] = {}
-    bits = findings.figures[:, 5]
+    bits = findings.figures[:, FIGURES.index("bits")]
     for row, function in enumerate(findings.function.tolist()):
         rows.setdefault(function, []).append(row)
         key = (
@@ -46,12 +50,8 @@ def summarise(findings: Findings) -> list[FunctionSummary]:
         if key not in top or bits[row] > bits[top[key]]:
             top[key] = row
     main = Counter(int(findings.function[row]) for row in top.values())
-    main_rows: dict[int, list[int]] = {}
-    for row in top.values():
-        main_rows.setdefault(int(findings.function[row]), []).append(row)
     found = []
     for function, own in rows.items():
-        told = bits[main_rows.get(function, own)].median()
         best = max(own, key=lambda row: float(bits[row]))
         found.append(
             FunctionSummary(
@@ -61,8 +61,8 @@ def summarise(findings: Findings) -> list[FunctionSummary]:
                 splats=len(own),
                 by_level=_counted(LEVELS[int(findings.level[row])] for row in own),
                 strongest_for=main[function],
+                strong=int((bits[own] >= STRONG).sum()),
                 layers=_counted(int(findings.layer[row]) for row in own),
-                bits=float(told),
                 best=findings.finding(best),
             )
         )

@@ -37,7 +37,7 @@ def one_head(loaded: LoadedModel, findings: Findings, layer: int, head: int) -> 
             f"{len(labels):,} splats serve something: tokens are those of key/value head "
             f"{head // findings.group}, pairs those of query head {head}. Of each splat the three "
             "most telling functions of each kind are known. Colour: what the function tells of the "
-            f"splat, in bits.{shown}"
+            f"splat at least, in bits.{shown}"
         )
     )
     st.plotly_chart(

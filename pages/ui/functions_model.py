@@ -52,7 +52,7 @@ def whole_model(loaded: LoadedModel, found: Findings, layer: int, head: int) -> 
         st.caption(
             plain(
                 f"For {one.strongest_for:,} of them it is what tells most among functions of its "
-                f"kind, {one.bits:.2g} bits in the median. By level: "
+                f"kind; of {one.strong:,} it tells at least half a bit. By level: "
                 + ", ".join(f"{count} {level}s" for level, count in one.by_level.items())
                 + f". The most telling: layer {one.best.layer}, head {one.best.head}, "
                 f"splat {one.best.splat_id}: {one.best.evidence}"
