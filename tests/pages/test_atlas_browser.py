@@ -14,7 +14,7 @@ from tests.pages.conftest import WORK_MILLISECONDS, settled
 from tests.pages.test_atlas import fingerprint
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
@@ -139,3 +139,54 @@ def test_click_card_filter_umap_and_reopen(tab: Page, app_address: str) -> None:
     assert selected(tab) == ""
     assert tab.evaluate("window.hacked") is None and tab.locator('img[src="x"]').count() == 0
     assert tab.locator(".katex").count() == 0 and not errors, json.dumps(errors)
+
+
+def heaviest_phrase() -> int:
+    """Row of the Phrase that holds most tokens of the dialogue, of those that lie apart."""
+    from hsa.explanation.splat_use import splat_use
+    from hsa.models.capture import capture
+    from hsa.models.loading import load
+    from pages.ui import engine
+    from pages.ui.samples import sample_text
+
+    loaded = load("minilm")
+    given = capture(loaded, loaded.tokenize(sample_text("dialogue")), [1])[1]
+    field = engine.shipped("minilm", fingerprint()).field
+    use = splat_use(given.head(4), field.layer(1).group(4))
+    place = pca_layout(shipped_head()).place
+    apart = (place.unsqueeze(1) - place).norm(dim=-1).fill_diagonal_(9e9).min(1).values
+    phrases = shipped_head().rows(2)
+    score = (use.keys > 0).float() * apart
+    return int(score[phrases].argmax()) + phrases.start
+
+
+def test_from_the_map_to_portrait_counterfactual_and_link(
+    tab: Page, browser: Browser, app_address: str
+) -> None:
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=app_address)
+    field, row = shipped_head(), heaviest_phrase()
+    splat = int(field.splat_id[row])
+    tab.goto(app_address)
+    settled(tab)
+    tab.goto(f"{app_address}/atlas?model=minilm&sample=dialogue&layer=1&head=4&layout=pca")
+    drawn(tab)
+    tab.mouse.click(*place_of(tab, field, row))
+    tab.wait_for_url(re.compile(rf"splat={splat}(&|$)"))
+    tab.get_by_role("link", name="Its portrait").click()
+    heading = re.compile(rf"layer 1, head 4, Phrase {splat}")
+    tab.get_by_role("heading", name=heading).wait_for(timeout=WORK_MILLISECONDS)
+    settled(tab)
+    tab.get_by_role("button", name="Run the counterfactuals").click()
+    tab.get_by_text("Compared with the head as it is").wait_for()
+    settled(tab)
+    tab.get_by_role("button", name="Copy link").click()
+    tab.get_by_role("status").get_by_text("Copied.").wait_for()
+    link = tab.evaluate("navigator.clipboard.readText()")
+    told = tab.locator('[data-testid="stMetricValue"]').all_inner_texts()
+
+    other = browser.new_context(viewport={"width": 1400, "height": 1500}).new_page()
+    other.goto(link)
+    other.get_by_role("heading", name=heading).wait_for(timeout=WORK_MILLISECONDS)
+    settled(other)
+    assert other.locator('[data-testid="stMetricValue"]').all_inner_texts()[:6] == told[:6]
+    other.context.close()
