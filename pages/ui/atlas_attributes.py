@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pages.ui import adapt_run, atlas_use, choices, engine, served
+from pages.ui import adapt_run, atlas_use, choices, engine, health_look, served
 from pages.ui.case import Case
 
 if TYPE_CHECKING:
@@ -37,7 +37,11 @@ class AtlasHead:
     def key(self) -> tuple:
         """Names what its attributes depend on, but for what the visitor colours by."""
         prompt = () if self.asked is None else self.asked.key
-        return (self.ready.identity, self.layer, self.group, self.head, *prompt)
+        measured = (
+            served.findings(self.loaded, self.ready, self.layer) is not None,
+            health_look.known(self.ready, self.layer) is not None,
+        )
+        return (self.ready.identity, self.layer, self.group, self.head, measured, *prompt)
 
 
 Source = Callable[[AtlasHead, "Progress"], Sequence["Attribute"]]
@@ -180,7 +184,26 @@ def _of_functions(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
     )  # fmt: skip
 
 
+def _of_health(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
+    """What stands out in each splat, where its layer was looked over on the Health page."""
+    from hsa.atlas.attributes import Attribute
+
+    found = health_look.known(at.ready, at.layer)
+    if found is None:
+        return ()
+    gravest: dict[int, str] = {}
+    for flag in found.heads[at.group].flags:
+        gravest.setdefault(flag.splat_id, flag.kind)
+    ids = at.ready.field.heads[at.layer][at.group].splat_id.tolist()
+    return (
+        Attribute(
+            "flag", "Flag", "What stands out badly in it, as the Health page says of this layer.",
+            tuple(gravest.get(splat, "") for splat in ids),
+        ),
+    )  # fmt: skip
+
+
 # A line here is all that another attribute needs.
 SOURCES: tuple[Source, ...] = (
-    _of_the_field, _which_head, _of_functions, _of_the_prompt, _of_hsa, _of_your_run,
+    _of_the_field, _which_head, _of_functions, _of_health, _of_the_prompt, _of_hsa, _of_your_run,
 )  # fmt: skip
