@@ -14,8 +14,9 @@ from hsa.attention.exact import weights
 from hsa.errors import InputError
 from hsa.evaluation.number_agreement import AgreementCase, margins
 from hsa.field.model_field import ModelField
+from hsa.field.routing import key_paths
 from hsa.field.splat_field import PHRASE
-from hsa.inference.removed_splats import RemovedSplats, key_paths
+from hsa.inference.removed_splats import RemovedSplats
 from hsa.models.cache import Progress
 from hsa.models.capture import capture
 from hsa.models.loaded import LoadedModel

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField
 from hsa.field.splat_field import PHRASE
 
@@ -81,3 +82,10 @@ def route(
 ) -> Int[Tensor, "G T"]:
     """Row of every key's Phrase, as `router` gives it."""
     return router(field, floor)(x, chunk)
+
+
+def key_paths(field: LayerField, k: Float[Tensor, "G T D"]) -> Int[Tensor, "G T 3"]:
+    """Rows of the Document, Section and Phrase that each key lies in, from the model's own keys."""
+    phrase = route(keys_into_frame(field.frame, k), field)
+    section = field.parent.gather(1, phrase)
+    return torch.stack([field.parent.gather(1, section), section, phrase], dim=-1)

@@ -17,10 +17,9 @@ from torch import Tensor
 
 from hsa.errors import FieldError, InputError, ModelError
 from hsa.field.by_id import splat_row
-from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField
 from hsa.field.model_field import ModelField
-from hsa.field.routing import route
+from hsa.field.routing import key_paths
 from hsa.inference.own_layers import OwnLayers
 from hsa.inference.readable import check_expressible
 from hsa.models.loaded import LoadedModel
@@ -108,13 +107,6 @@ class RemovedSplats:
                 changed, alone = changed + int(touched.sum()), alone + int(left_alone.sum())
             self.removals[layer, head] = Removal(int(gone.sum()), changed, alone)
         return given
-
-
-def key_paths(field: LayerField, k: Float[Tensor, "G T D"]) -> Tensor:
-    """The field's rows that each key lies in, Document, Section and Phrase: [G, T, 3]."""
-    phrase = route(keys_into_frame(field.frame, k), field)
-    section = field.parent.gather(1, phrase)
-    return torch.stack([field.parent.gather(1, section), section, phrase], dim=-1)
 
 
 def _head_rows(

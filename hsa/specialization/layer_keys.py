@@ -10,9 +10,8 @@ from torch import Tensor
 
 from hsa.activations import Activations
 from hsa.attention.exact import weights
-from hsa.field.frame import keys_into_frame
 from hsa.field.layer_field import LayerField
-from hsa.field.routing import route
+from hsa.field.routing import key_paths
 from hsa.specialization.annotation import Annotation
 from hsa.specialization.passages import Passage
 from hsa.specialization.strata import by_attention
@@ -76,7 +75,7 @@ def layer_keys(
     through = annotation.received(weight) / received.clamp_min(1e-30).unsqueeze(-1)
     return LayerKeys(
         place=place,
-        owner=owners(field, given)[:, keys],
+        owner=key_paths(field, given.k)[:, keys],
         token=annotation.token[keys],
         text=strata[0][keys],
         frequency=strata[1][keys],
@@ -85,10 +84,3 @@ def layer_keys(
         through=through[:, keys].clamp(0, 1),
         ids=torch.tensor(passage.tokens.ids)[keys],
     )
-
-
-def owners(field: LayerField, given: Activations) -> Int[Tensor, "G T 3"]:
-    """Document, Section and Phrase row of every key."""
-    phrase = route(keys_into_frame(field.frame, given.k), field)
-    section = field.parent.gather(1, phrase)
-    return torch.stack([field.parent.gather(1, section), section, phrase], dim=-1)

@@ -11,11 +11,11 @@ from torch import Tensor
 from hsa.activations import Activations
 from hsa.attention.exact import weights
 from hsa.field.layer_field import LayerField
+from hsa.field.routing import key_paths
 from hsa.models.cache import Progress
 from hsa.models.capture import capture
 from hsa.models.loaded import LoadedModel
 from hsa.specialization.excerpts import passages as stretches
-from hsa.specialization.layer_keys import owners
 from hsa.specialization.passages import Passage
 
 
@@ -68,7 +68,7 @@ def reference_keys(
             received = weights(given).sum(1) / given.tokens
             found.append(
                 ReferencePassage(
-                    passage.source, passage.tokens.strings, owners(field, given), received
+                    passage.source, passage.tokens.strings, key_paths(field, given.k), received
                 )
             )
 

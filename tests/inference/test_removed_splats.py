@@ -10,8 +10,9 @@ from torch import Tensor
 
 from hsa.errors import FieldError, InputError, ModelError
 from hsa.field.model_field import ModelField
+from hsa.field.routing import key_paths
 from hsa.inference.given_outputs import GivenOutputs
-from hsa.inference.removed_splats import RemovedSplats, key_paths
+from hsa.inference.removed_splats import RemovedSplats
 from hsa.models.loaded import LoadedModel
 from hsa.models.program import AttentionCall, current, running
 from hsa.models.substitution import standard
