@@ -15,6 +15,9 @@ from hsa.specialization.functions import FUNCTIONS, Function
 ALL: tuple[Function, ...] = FUNCTIONS["token"] + FUNCTIONS["pair"]
 """Every function; a finding's `function` is a place here."""
 
+WEAK = 0.05
+"""Bits below which a function is said to be served weakly: sure, but little of the splat."""
+
 FIGURES = ("share", "expected", "odds", "low", "high", "bits", "q", "p", "support")
 """Columns of numbers of a finding, as `Claims` explains them."""
 
@@ -41,7 +44,8 @@ class Finding:
     @property
     def label(self) -> str:
         """The function and how strongly, in a few words."""
-        return f"{self.name} ({_percent(self.share)}, ×{self.lift:.2g})"
+        how = "weakly, " if self.bits < WEAK else ""
+        return f"{self.name} ({how}{_percent(self.share)}, ×{self.lift:.2g})"
 
     @property
     def name(self) -> str:

@@ -45,7 +45,7 @@ def attempt(
     )  # fmt: skip
     partner = next((flag.partner for flag in advised if flag.action == change), None)
     with_whom = f", splat {partner}" if partner is not None and change == "merge" else ""
-    st.caption(plain(f"{DOES[change]}{with_whom}. It is measured on texts that flagged nothing."))
+    st.caption(plain(f"{DOES[change]}{with_whom}. It is measured on texts that were held back."))
     asked = (ready.identity, found.layer, group, splat, change)
     if st.button("Try it", key="health-try", type="primary"):
         st.session_state[TRIED] = asked

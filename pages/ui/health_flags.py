@@ -50,7 +50,8 @@ def flags(loaded: LoadedModel, found: LayerHealth, group: int) -> None:
             "reason": [flag.reason for flag in shown],
             "to try": [flag.action for flag in shown],
         },
-        key=TABLE, hide_index=True, on_select=clicked, selection_mode="single-row", height=240,
+        key=TABLE, hide_index=True, on_select=clicked, selection_mode="single-row",
+        height=min(240, 36 * (len(shown) + 1)),
     )  # fmt: skip
     splat = choices.SPLAT.value
     if splat is None:
