@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from hsa.evaluation.without_levels import VARIANTS
 from hsa.explanation import pair
 
 ROOT = Path(__file__).parents[2]
@@ -153,3 +154,17 @@ def test_strongest_pairs_come_when_they_are_asked_for() -> None:
     pairs = app.dataframe[-1].value
     assert pairs["weight"].is_monotonic_decreasing
     assert set(pairs["read as"]) <= {"opened", "closed"}, "near keys are left out"
+
+
+def test_levels_are_switched_off_when_it_is_asked_for() -> None:
+    app = visit(model="minilm", sample="dialogue", layer="2", head="3", reads="12")
+    assert "Without Sections" not in said(app)
+    app.session_state["levels-open"] = True
+    app.run()
+    words = said(app)
+    table = app.dataframe[1].value
+    assert table["levels"].tolist() == list(VARIANTS)
+    error = dict(zip(table["levels"], table["output_error"], strict=True))
+    assert error["all levels"] == pytest.approx(app.dataframe[0].value["output_error"][0], rel=1e-4)
+    without, usual = f"{error['without Sections']:.2%}", f"{error['all levels']:.2%}"
+    assert f"Without Sections this head errs by {without} in place of {usual}" in words
