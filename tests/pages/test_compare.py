@@ -192,3 +192,17 @@ def test_a_row_is_summed_over_words_chunks_and_sentences() -> None:
     refused.segmented_control(key="ask-group").set_value("word").run()
     assert "Words as the tokenizer parts them" in said(refused)
     assert "group" not in address(visit(model="minilm", sample="fact", group="letters"))
+
+
+def test_attention_flow_comes_by_a_button_and_stays_for_another_query() -> None:
+    app = visit(model="minilm", sample="fact", cell="7,2")
+    assert "is no explanation of the model" in said(app)
+    app.button(key="flow-ask").click().run()
+    assert "After 6 layers position 7 " in said(app)
+    shares = app.dataframe[-1].value
+    assert [name for name in shares if name.startswith("after")] == [
+        "after 2 layers", "after 3 layers", "after 6 layers",
+    ]  # fmt: skip
+    assert shares["after 6 layers"].sum() == pytest.approx(1, abs=1e-5)
+    app.selectbox(key="ask-cell-query").set_value(9).run()
+    assert "After 6 layers position 9 " in said(app)
