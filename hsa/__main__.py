@@ -31,6 +31,8 @@ COMMANDS = {
     "agreement": ("hsa.commands.agreement", "agreement without the splats of a function"),
     "explain": ("hsa.commands.explain", "check the explanations against the engine"),
     "portrait": ("hsa.commands.portrait", "what a splat stands for in a text, and what it does"),
+    "levels": ("hsa.commands.levels", "what heads lose with levels switched off"),
+    "flow": ("hsa.commands.flow", "attention flow over layers, from one position"),
     "bundle": ("hsa.commands.bundle", "put a view and its numbers into one file"),
     "verify": ("hsa.commands.verify", "work a bundle's numbers out again"),
     "perplexity": ("hsa.commands.perplexity", "the model's loss under HSA, beside its controls"),

@@ -9,7 +9,9 @@ from pages.ui.case import Case, case
 from pages.ui.compare_agreement import agreement
 from pages.ui.compare_cell import explanation
 from pages.ui.compare_downloads import downloads
+from pages.ui.compare_flow import flow
 from pages.ui.compare_head import heading, pick_head, short_text_notes
+from pages.ui.compare_levels import levels
 from pages.ui.compare_maps import keep_cell_sound, maps, pick_cell
 from pages.ui.compare_opening import difference_from_reference, pick_opening
 from pages.ui.compare_pairs import strongest_pairs
@@ -49,7 +51,10 @@ def comparison(view: HeadView) -> None:
     else:
         explanation(view, *cell)
     agreement(view, None if cell is None else cell[0])
+    levels(view)
     strongest_pairs(view)
+    if cell is not None:
+        flow(view, *cell)
     downloads(view, cell)
 
 

@@ -139,8 +139,11 @@ class _OwnTree:
 
 
 def _own_tree(tree: PromptTree, group: int) -> _OwnTree:
-    """One head's nodes without the padding, which stands last."""
-    used = (tree.row[group] >= 0).nonzero().squeeze(1)
+    """One head's nodes without the padding, which stands last and holds no key.
+
+    Nodes of a level that is switched off hold keys too, and are never closed.
+    """
+    used = torch.arange(int(tree.key_node[group].max()) + 1, device=tree.row.device)
     return _OwnTree(
         tree.level[group, used].cpu(),
         tree.parent[group, used].cpu(),

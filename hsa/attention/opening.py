@@ -22,6 +22,15 @@ class Opening:
     reads: Int[Tensor, "G B"]
     raised: Bool[Tensor, "G B"]
 
+    def reading_all(self, exact: Bool[Tensor, "G B"], far: int) -> Opening:
+        """The same, but that some rows read all of their far keys and evaluate no splat."""
+        return Opening(
+            self.closed & ~exact.unsqueeze(-1),
+            self.opened & ~exact.unsqueeze(-1),
+            self.reads.masked_fill(exact, far),
+            self.raised & ~exact,
+        )
+
 
 @dataclass(frozen=True)
 class Openings:

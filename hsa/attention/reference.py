@@ -66,13 +66,7 @@ def choose_cut(
     limits = None if stop_error is None else stop_error.unsqueeze(0)
     opened = openings(view, budget.masked_fill(exact, 0), limits)
     until = budget if stop_error is None else torch.minimum(opened.stopped_at[0], budget)
-    cut = opened.until(until)
-    return Opening(
-        cut.closed & ~exact.unsqueeze(-1),
-        cut.opened & ~exact.unsqueeze(-1),
-        cut.reads.masked_fill(exact, far),
-        cut.raised & ~exact,
-    ), exact
+    return opened.until(until).reading_all(exact, far), exact
 
 
 @dataclass(frozen=True)
@@ -143,7 +137,9 @@ def _shares(
     tree = view.layer.tree
     for level in (SECTION, PHRASE):  # What closed ancestors give comes down to the Phrases.
         above = torch.stack([of[at] for of, at in zip(below, tree.parent, strict=True)])
-        below += above.masked_fill((tree.level != level).unsqueeze(-1), 0.0)
+        # A root has nothing above it; with levels switched off it may be of any level.
+        without = (tree.level != level) | (tree.parent < 0)
+        below += above.masked_fill(without.unsqueeze(-1), 0.0)
     # All rows of a group look up the same node of a token: copied as one.
     phrase = tree.key_node[:, :, PHRASE]
     of_token = torch.stack([of[at] for of, at in zip(below, phrase, strict=True)])

@@ -240,11 +240,11 @@ def _block(
         "reads": by_head(opening.reads.float()),
         "exact_rows": by_head(exact.float()),
         "raised_rows": by_head(opening.raised.float()),
-        "mass": by_head(_mass(view, given)),
+        "mass": by_head(answered_mass(view, given)),
     } | {part.name: getattr(patterns, part.name) for part in fields(patterns)}
 
 
-def _mass(view: BlockView, given: Answer) -> Float[Tensor, "G B 5"]:
+def answered_mass(view: BlockView, given: Answer) -> Float[Tensor, "G B 5"]:
     """Each row's mass by what answers for it; sums to one."""
     read = (view.logits - given.log_z.unsqueeze(-1)).exp() * given.read
     near = (read * view.near).sum(-1)

@@ -58,7 +58,7 @@ def surface_words(passage: Passage) -> Words:
     places[None] = -1
     word = torch.tensor([places[w] for w in tokens.words])
     starts = np.array([match.end() for match in _ENDS.finditer(passage.text)], dtype=np.int64)
-    at = np.array([_first_letter(passage.text, span) for span in tokens.spans])
+    at = np.array([first_letter(passage.text, span) for span in tokens.spans])
     count = int(word.max()) + 1 if len(tokens) else 0
     return Words(
         word=word,
@@ -77,7 +77,7 @@ def parsed_words(passage: Passage, doc: Doc) -> Words:
     # White space that the parser counts as a word belongs to the sentence, and is no word.
     for entry in doc:
         of_character[entry.idx : entry.idx + len(entry)] = entry.i
-    at = np.array([_first_letter(passage.text, span) for span in passage.tokens.spans])
+    at = np.array([first_letter(passage.text, span) for span in passage.tokens.spans])
     nearest = _filled(of_character)[at]
     word = of_character[at]
     space = np.array([entry.is_space for entry in doc] + [True])
@@ -118,7 +118,7 @@ def resolves(expression: str) -> bool:
     return dateparser.parse(expression[:80], languages=["en"]) is not None
 
 
-def _first_letter(text: str, span: tuple[int, int]) -> int:
+def first_letter(text: str, span: tuple[int, int]) -> int:
     """The first character of a token that is not white space, or its first one."""
     start, stop = span
     for at in range(start, stop):

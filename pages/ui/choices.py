@@ -30,6 +30,7 @@ Part = Literal["watch", "run", "gain"]
 Shape = Literal["map", "icicle", "sunburst"]
 Layout = Literal["umap", "pca"]
 Arranged = Literal["beside", "over"]
+Group = Literal["token", "word", "chunk", "sentence"]
 
 _RESTORED = "choices-restored"
 _NOTICES = "choices-notices"
@@ -113,6 +114,9 @@ CELL: Choice[tuple[int, int] | None] = Choice(
     "cell", None, readers.pair, "two positions, query,key",
     _pair_text,
 )  # fmt: skip
+GROUP: Choice[Group] = Choice(
+    "group", "token", readers.one_of(*get_args(Group)), ", ".join(get_args(Group))
+)
 FROM: Choice[int | None] = Choice(
     "from", None, readers.whole(0, 1_000_000), "the first position to show in the maps"
 )
@@ -177,8 +181,8 @@ LEVELS: Choice[tuple[str, ...]] = Choice(
 FIND: Choice[str] = Choice("find", "", readers.name, "a piece of a token")
 
 ALL: tuple[Choice[Any], ...] = (
-    MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, FROM,
-    OPENING, VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENS, BETA, LAYER_BETA,
+    MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, GROUP,
+    FROM, OPENING, VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENS, BETA, LAYER_BETA,
     PART, FILM, STEP, SPLAT, FUNCTION,
     BESIDE, ARRANGED, SHAPE, LAYOUT, PAINT, ATTRIBUTE, RANGE, ONLY, LEVELS, FIND,
 )  # fmt: skip

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui import choices, cost, served
 from pages.ui.badges import badge
+from pages.ui.compare_groups import groups
 from pages.ui.compare_view import HeadView
 from pages.ui.plain import plain
 from pages.ui.terms import means
@@ -61,6 +62,7 @@ def explanation(view: HeadView, query: int, key: int) -> None:
     _beside(pair, keys[keys.position == key].iloc[0])
     _checks(pair, row, blocked=view.difference is not None)
     _row(view, row, keys, pair)
+    groups(view, query, key)
     st.caption(f"{LEVELS_ARE} {NOT_AN_EXPLANATION}")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from hsa.evaluation.without_levels import VARIANTS
 from hsa.explanation import pair
 
 ROOT = Path(__file__).parents[2]
@@ -153,3 +154,55 @@ def test_strongest_pairs_come_when_they_are_asked_for() -> None:
     pairs = app.dataframe[-1].value
     assert pairs["weight"].is_monotonic_decreasing
     assert set(pairs["read as"]) <= {"opened", "closed"}, "near keys are left out"
+
+
+def test_levels_are_switched_off_when_it_is_asked_for() -> None:
+    app = visit(model="minilm", sample="dialogue", layer="2", head="3", reads="12")
+    assert "Without Sections" not in said(app)
+    app.session_state["levels-open"] = True
+    app.run()
+    words = said(app)
+    table = app.dataframe[1].value
+    assert table["levels"].tolist() == list(VARIANTS)
+    error = dict(zip(table["levels"], table["output_error"], strict=True))
+    assert error["all levels"] == pytest.approx(app.dataframe[0].value["output_error"][0], rel=1e-4)
+    without, usual = f"{error['without Sections']:.2%}", f"{error['all levels']:.2%}"
+    assert f"Without Sections this head errs by {without} in place of {usual}" in words
+
+
+def test_a_row_is_summed_over_words_chunks_and_sentences() -> None:
+    linked = {"model": "minilm", "sample": "dialogue", "layer": "2", "head": "3", "cell": "9,40"}
+    app = visit(**linked, reads="12", group="chunk")
+    assert "Noun chunks as the parser finds them" in said(app)
+    sizes = []
+    for kind in ("token", "word", "chunk", "sentence"):
+        app.segmented_control(key="ask-group").set_value(kind).run()
+        assert address(app).get("group") == (None if kind == "token" else kind)
+        assert "sum to: standard 100.000%, HSA 100.000%" in said(app)
+        table = app.dataframe[1].value
+        assert table["standard"].sum() == pytest.approx(1) == pytest.approx(table["hsa"].sum())
+        sizes.append(len(table))
+    tokens, words, chunks, sentences = sizes
+    assert tokens > words > sentences and tokens > chunks > sentences
+    french = "Longtemps, je me suis couché de bonne heure, et mes yeux se fermaient si vite."
+    refused = visit(model="minilm", text=french, cell="9,4", group="chunk")
+    assert "Chunk is left out. Noun chunks cannot be told in this text" in said(refused)
+    assert refused.segmented_control(key="ask-group").options == ["Token", "Word", "Sentence"]
+    assert "group" not in address(refused) and "Agreement, row by row" in said(refused)
+    refused.segmented_control(key="ask-group").set_value("word").run()
+    assert "Words as the tokenizer parts them" in said(refused)
+    assert "group" not in address(visit(model="minilm", sample="fact", group="letters"))
+
+
+def test_attention_flow_comes_by_a_button_and_stays_for_another_query() -> None:
+    app = visit(model="minilm", sample="fact", cell="7,2")
+    assert "is no explanation of the model" in said(app)
+    app.button(key="flow-ask").click().run()
+    assert "After 6 layers position 7 " in said(app)
+    shares = app.dataframe[-1].value
+    assert [name for name in shares if name.startswith("after")] == [
+        "after 2 layers", "after 3 layers", "after 6 layers",
+    ]  # fmt: skip
+    assert shares["after 6 layers"].sum() == pytest.approx(1, abs=1e-5)
+    app.selectbox(key="ask-cell-query").set_value(9).run()
+    assert "After 6 layers position 9 " in said(app)
