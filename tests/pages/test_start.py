@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from hsa.field import shipped
 from hsa.models.loaded import LoadedModel
 from pages.ui import choices
+from pages.ui.chosen_case import ChosenCase
 from pages.ui.samples import SAMPLES, sample_text
 from tests.first_layers import first_layers, saved
 
@@ -196,7 +197,10 @@ def test_every_choice_survives_its_own_parameter() -> None:
         "hide_first": True, "measure": "contribution", "cell": (4, 2), "from": 64,
         "view": "chat", "new": 7, "temperature": 0.7, "seed": 3, "everything": 40,
         "opening": "block", "opens": "mixed", "beta": 0.25, "layer_beta": ((0, 1.0), (3, 0.5)),
-        "part": "run", "film": (18, 2), "step": 6, "splat": 715,
+        "part": "run", "film": (18, 2), "step": 6, "splat": 715, "function": "numbers",
+        "beside": ((0, 1), (3, 2)), "range": (0.5, 2.0), "only": ("one", "two"), "find": "ing",
+        "reference": ChosenCase("owner/model", "", "a & text = b%", 12, "per_query"),
+        "difference": True,
     }  # fmt: skip
     for choice in choices.ALL:
         value = values.get(choice.name, choice.default)
