@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import engine
 from pages.ui.chosen_case import ChosenCase, read, write
+from pages.ui.engine import ReadyField
+from tests.pages.test_atlas import fingerprint
 from tests.pages.test_compare import address, said
 
 ROOT = Path(__file__).parents[2]
@@ -63,3 +67,50 @@ def test_none_is_no_parameter() -> None:
     assert write(None) == "" and read("", readers) is None
     own = ChosenCase("m", "", "a&b=c", None, "field")
     assert read(write(own), readers) == own
+
+
+def moved_field() -> ReadyField:
+    """The shipped field of MiniLM with one splat of layer 2 moved, and another one's id lost."""
+    shipped = engine.shipped("minilm", fingerprint()).field
+    head = shipped.heads[2][0]
+    position = head.position.clone()
+    position[-1] += 1.0
+    splat_id = head.splat_id.clone()
+    splat_id[-1] = 99_999
+    changed = replace(head, position=position, splat_id=splat_id)
+    layers = list(shipped.heads)
+    layers[2] = (changed, *layers[2][1:])
+    return engine.named(replace(shipped, heads=tuple(layers)), "adapted here")
+
+
+def test_a_splat_is_set_beside_itself_in_another_prompt() -> None:
+    app = visit("portrait", sample="fact", layer="2", head="3", splat="0")
+    app.button(key="pin").click().run()
+    assert "This is the reference itself" in said(app)
+    app.button_group(key="ask-sample").set_value("dialogue").run()
+    words = said(app)
+    assert "Beside the pinned reference" in words and "a difference is this case − reference" in words
+    pairs = next(of.value for of in app.dataframe if "this case" in of.value)
+    of = pairs.set_index("number").loc["Tokens of the text"]
+    case, other = int(of["this case"]), int(of["reference"])
+    assert case != other and of["difference"] == f"{case - other:+d}"
+    assert not app.error
+
+
+def test_a_field_of_ones_own_stays_in_the_session_and_may_lack_the_splat() -> None:
+    own = moved_field()
+    head = engine.shipped("minilm", fingerprint()).field.heads[2][0]
+    lost = int(head.splat_id[-1])
+    app = visit("portrait", sample="fact", layer="2", splat=str(lost))
+    app.session_state["own-fields"] = {own.field.fingerprint: own}
+    app.run()
+    app.button(key="portrait-heaviest").click().run()
+    app.button(key="pin").click().run()
+    assert "reference" not in address(app) and "a field adapted here" in said(app)
+    app.button(key="own-field-leave").click().run()
+    assert "read through different fields" in said(app)
+    app.session_state["chosen-splat"] = lost
+    app.run()
+    assert f"The reference's field has no splat {lost}" in said(app)
+    stranger = visit("portrait", sample="fact", layer="2", splat=str(lost))
+    assert "Reference:" not in said(stranger) and stranger.button(key="pin")
