@@ -89,7 +89,9 @@ def test_a_splat_is_set_beside_itself_in_another_prompt() -> None:
     assert "This is the reference itself" in said(app)
     app.button_group(key="ask-sample").set_value("dialogue").run()
     words = said(app)
-    assert "Beside the pinned reference" in words and "a difference is this case − reference" in words
+    assert (
+        "Beside the pinned reference" in words and "a difference is this case − reference" in words
+    )
     pairs = next(of.value for of in app.dataframe if "this case" in of.value)
     of = pairs.set_index("number").loc["Tokens of the text"]
     case, other = int(of["this case"]), int(of["reference"])
@@ -114,3 +116,48 @@ def test_a_field_of_ones_own_stays_in_the_session_and_may_lack_the_splat() -> No
     assert f"The reference's field has no splat {lost}" in said(app)
     stranger = visit("portrait", sample="fact", layer="2", splat=str(lost))
     assert "Reference:" not in said(stranger) and stranger.button(key="pin")
+
+
+TEXT = "The cat sat on the mat, and the dog lay by the door until the rain had gone away again."
+
+
+def test_a_head_is_compared_in_numbers_maps_and_the_chosen_row() -> None:
+    app = visit("compare", text=TEXT, layer="2", head="3", reads="4", cell="20,3")
+    app.button(key="pin").click().run()
+    assert "This is the reference itself" in said(app)
+    app.number_input(key="ask-reads").set_value(9).run()
+    words = said(app)
+    assert "Both read the same tokens" in words and "**0** in standard attention" in words
+    assert "What answers query 20 in both" in words
+    pairs = next(of.value for of in app.dataframe if "this case" in of.value)
+    of = pairs.set_index("number").loc["Reads per query"]
+    apart = float(of["this case"]) - float(of["reference"])
+    assert float(of["difference"]) == pytest.approx(apart, abs=0.11)
+    app.text_area(key="ask-prompt").set_value(TEXT.replace("cat", "cow")).run()
+    assert "tokens is not the same (position 2)" in said(app)
+    app.text_area(key="ask-prompt").set_value(TEXT + " And then?").run()
+    words = said(app)
+    assert "No map of differences" in words and "½ Σ of the differences" not in words
+    app.button(key="unpin").click().run()
+    assert "Beside the pinned reference" not in said(app)
+
+
+def test_two_fields_on_one_prompt_have_a_map() -> None:
+    own = moved_field()
+    app = visit("compare", sample="fact", layer="2", head="0", reference=FACT)
+    app.session_state["own-fields"] = {own.field.fingerprint: own}
+    app.run()
+    words = said(app)
+    assert "read through different fields" in words and "Both read the same tokens" in words
+    assert "**0** in standard attention" in words
+
+
+def test_blocks_and_a_reference_of_another_model() -> None:
+    app = visit("compare", sample="dialogue", layer="2", opening="block", reads="12",
+                reference=FACT)  # fmt: skip
+    words = said(app)
+    assert "No map of differences" in words and "Mass: closed Phrases" in str(
+        next(of.value for of in app.dataframe if "this case" in of.value)
+    )
+    app = visit("compare", sample="fact", reference=FACT.replace("minilm", "smollm2"))
+    assert "The reference is of another model" in said(app)
