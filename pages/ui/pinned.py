@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices
+from pages.ui import choices, long_texts
 from pages.ui.chosen_case import ChosenCase
 from pages.ui.samples import sample_text
 
@@ -47,6 +47,12 @@ def current() -> Pinned | None:
 def stays_here() -> bool:
     """Whether a reference is pinned that no link can hold."""
     return _KEY in st.session_state
+
+
+def is_long() -> bool:
+    """Whether a link names the reference's text by a digest and does not hold it."""
+    chosen = choices.REFERENCE.value
+    return chosen is not None and long_texts.by_digest(chosen.text)
 
 
 def pin(ready: ReadyField) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,3 +162,15 @@ def test_blocks_and_a_reference_of_another_model() -> None:
     )
     app = visit("compare", sample="fact", reference=FACT.replace("minilm", "smollm2"))
     assert "The reference is of another model" in said(app)
+
+
+def test_a_link_says_what_it_lacks_of_a_reference() -> None:
+    long = "A cat sat. " * 60
+    app = visit("portrait", text=long)
+    app.button(key="pin").click().run()
+    app.button_group(key="ask-sample").set_value("fact").run()
+    link = json.loads(app.get("bidi_component")[0].proto.json)
+    assert len(link["caveats"]) == 1 and "pinned reference is too long" in link["caveats"][0]
+    assert not link["bundle"], "a bundle holds no reference either"
+    elsewhere = visit("portrait", sample="fact", reference=address(app)["reference"])
+    assert "Reference: “A cat sat. A cat sat." in said(elsewhere)

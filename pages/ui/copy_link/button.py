@@ -16,6 +16,10 @@ LONG_TEXT = (
     "Your prompt is too long for an address: the link names it by a checksum, and works only "
     "while this server remembers the text."
 )
+LONG_REFERENCE = (
+    "The text of your pinned reference is too long for an address: the link works for it only "
+    "while this server remembers the text."
+)
 OWN_FIELD = "You use a field of your own, which no link can hold."
 OWN_REFERENCE = (
     "Your pinned reference uses a field that no link can hold: it stays in this session."
@@ -40,6 +44,8 @@ def caveats() -> tuple[list[str], bool]:
     if own_field.all_in_use():
         said.append(OWN_FIELD)
     in_a_bundle = bool(said)
+    if pinned.is_long():
+        said.append(LONG_REFERENCE)
     if pinned.stays_here():
         said.append(OWN_REFERENCE)
     if adapt_run.current() is not None or given_log.current() is not None:
