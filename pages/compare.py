@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import choices
+from pages.ui import choices, reference
 from pages.ui.case import Case, case
 from pages.ui.compare_agreement import agreement
+from pages.ui.compare_beside import beside_reference
 from pages.ui.compare_cell import explanation
 from pages.ui.compare_downloads import downloads
 from pages.ui.compare_flow import flow
@@ -25,6 +26,7 @@ page = frame("Compare a head", "Where does HSA differ from standard attention in
 
 def main(asked: Case) -> None:
     """The head chosen, its maps, and the weight of one cell taken apart."""
+    reference.control(page, asked)
     layer, head = pick_head(asked)
     pick_opening(asked)
     first = pick_window(asked)
@@ -51,6 +53,7 @@ def comparison(view: HeadView) -> None:
     else:
         explanation(view, *cell)
     agreement(view, None if cell is None else cell[0])
+    beside_reference(view, None if cell is None else cell[0])
     levels(view)
     strongest_pairs(view)
     if cell is not None:

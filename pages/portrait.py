@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pages.ui import reference
 from pages.ui.case import Case, case
 from pages.ui.compare_head import pick_head
 from pages.ui.frame import frame
@@ -13,6 +14,7 @@ page = frame("Splat", "What does this splat stand for?")
 
 def main(asked: Case) -> None:
     """The splat chosen, and all that is known of it."""
+    reference.control(page, asked)
     layer, head = pick_head(asked)
     portrait(asked, layer, head, pick_splat(asked, layer, head))
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.ui import choices, cost, inputs
+from pages.ui import choices, cost, inputs, reference
 from pages.ui.case import Case, case
 from pages.ui.frame import frame
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
+from pages.ui.start_reference import WITHOUT_ASKING, pick_difference
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
+    from hsa.evaluation.grid_difference import GridDifference
     from hsa.evaluation.head_grid import HeadGrid
 
-WITHOUT_ASKING = 1024  # tokens; beyond, the work begins with a click
 GRID, TABLE = "head-grid", "head-table"
 
 page = frame(
@@ -34,6 +35,7 @@ inputs.prompt_control()
 
 def main(asked: Case) -> None:
     """The prompt in tokens, the grid, and the head chosen in it."""
+    reference.control(page, asked)
     _tokens(asked)
     grid = asked.kept_grid()
     if grid is None and len(asked.tokens) > WITHOUT_ASKING and not _wanted(asked):
@@ -43,7 +45,7 @@ def main(asked: Case) -> None:
             grid = asked.head_grid(progress)
     cost.current().read(grid.everything_read, grid.visible_keys, grid.tokens)
     _summary(grid)
-    _grid(grid)
+    _grid(asked, grid)
 
 
 def _wanted(asked: Case) -> bool:
@@ -100,7 +102,7 @@ def _summary(grid: HeadGrid) -> None:
         st.caption(plain(" ".join(notes)))
 
 
-def _grid(grid: HeadGrid) -> None:
+def _grid(asked: Case, grid: HeadGrid) -> None:
     from hsa.evaluation.scores import SCORES
 
     choices.among(choices.COLOUR, SCORES)
@@ -116,15 +118,16 @@ def _grid(grid: HeadGrid) -> None:
         )
         score = SCORES[choices.COLOUR.value]
         st.caption(plain(score.meaning))
-        _map(grid, layer, head)
+        _map(grid, layer, head, pick_difference(asked, grid, score))
     with right:
         _head(grid, layer, head)
     with st.expander("All heads as a table: click a column to sort, a row to choose"):
         _table(grid)
 
 
-def _map(grid: HeadGrid, layer: int, head: int) -> None:
+def _map(grid: HeadGrid, layer: int, head: int, apart: GridDifference | None) -> None:
     from hsa.evaluation.scores import SCORES
+    from hsa.figures.grid_difference import grid_difference_figure
     from hsa.figures.head_grid import head_grid_figure
 
     def clicked() -> None:
@@ -132,7 +135,10 @@ def _map(grid: HeadGrid, layer: int, head: int) -> None:
         if points:
             _choose(points[0]["y"], points[0]["x"])
 
-    figure = head_grid_figure(grid, SCORES[choices.COLOUR.value], (layer, head))
+    if apart is None:
+        figure = head_grid_figure(grid, SCORES[choices.COLOUR.value], (layer, head))
+    else:
+        figure = grid_difference_figure(apart, (layer, head))
     st.plotly_chart(
         figure,
         key=GRID,
@@ -140,19 +146,15 @@ def _map(grid: HeadGrid, layer: int, head: int) -> None:
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}},
     )
-    _downloads(grid, layer, head)
+    _downloads(grid, figure)
 
 
-def _downloads(grid: HeadGrid, layer: int, head: int) -> None:
-    from hsa.evaluation.scores import SCORES
-    from hsa.figures.head_grid import head_grid_figure
+def _downloads(grid: HeadGrid, figure: Any) -> None:
     from hsa.figures.head_table import head_csv, head_npz
     from hsa.figures.standalone import standalone_html
 
-    score = SCORES[choices.COLOUR.value]
-
     def page_of_figure() -> bytes:
-        return standalone_html(head_grid_figure(grid, score, (layer, head)))
+        return standalone_html(figure)
 
     with st.popover("Download"):
         for label, name, mime, make in (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float
 
 from hsa.evaluation.head_grid import ANSWERED_BY, HeadGrid
 from hsa.evaluation.scores import SCORES, Score
@@ -24,23 +26,37 @@ def head_grid_figure(
     x = head and y = layer.
     """
     values = score.of(grid).numpy()
-    layers, heads = np.indices(values.shape).reshape(2, -1)
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=values,
-        colorscale=SEQUENTIAL_REVERSED if score.better == "low" else SEQUENTIAL,
-        zmin=_lowest(score, values),
-        zmax=_highest(score, values),
-        xgap=1,
-        ygap=1,
-        hoverinfo="skip",
-        colorbar={
+    texts = [_hover(grid, layer, head) for layer, head in np.ndindex(*values.shape)]
+    colours = {
+        "colorscale": SEQUENTIAL_REVERSED if score.better == "low" else SEQUENTIAL,
+        "zmin": _lowest(score, values),
+        "zmax": _highest(score, values),
+        "colorbar": {
             "title": {"text": _with_unit(score), "side": "right"},
             "tickformat": ".0%" if score.unit == "share" else None,
             "thickness": 12,
             "outlinewidth": 0,
         },
-    )
+    }
+    return draw_heads(values, colours, texts, chosen)
+
+
+def draw_heads(
+    values: Float[np.ndarray, "L H"],
+    colours: dict[str, Any],
+    texts: list[str],
+    chosen: tuple[int, int] | None,
+) -> go.Figure:
+    """Layers down, heads across.
+
+    Args:
+        colours: scale, ends and bar of the heatmap.
+        texts: what is said on hover, layer by layer.
+    """
+    down, across = values.shape
+    layers, heads = np.indices(values.shape).reshape(2, -1)
+    figure = go.Figure()
+    figure.add_heatmap(z=values, xgap=1, ygap=1, hoverinfo="skip", **colours)
     invisible = {"opacity": 0}
     figure.add_scatter(
         x=heads,
@@ -49,7 +65,7 @@ def head_grid_figure(
         marker={"size": CELL_PIXELS, "symbol": "square", "opacity": 0},
         selected={"marker": invisible},
         unselected={"marker": invisible},
-        text=[_hover(grid, layer, head) for layer, head in zip(layers, heads, strict=True)],
+        text=texts,
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
@@ -61,14 +77,12 @@ def head_grid_figure(
         )  # fmt: skip
     axis = {"showgrid": False, "zeroline": False, "fixedrange": True, "constrain": "domain"}
     figure.update_xaxes(
-        title="query head", dtick=_tick(grid.heads), range=[-0.5, grid.heads - 0.5], side="top",
+        title="query head", dtick=_tick(across), range=[-0.5, across - 0.5], side="top",
         **axis,
     )  # fmt: skip
-    figure.update_yaxes(
-        title="layer", dtick=_tick(grid.layers), range=[grid.layers - 0.5, -0.5], **axis
-    )
+    figure.update_yaxes(title="layer", dtick=_tick(down), range=[down - 0.5, -0.5], **axis)
     figure.update_layout(
-        height=HEADER_PIXELS + CELL_PIXELS * max(grid.layers, 8),
+        height=HEADER_PIXELS + CELL_PIXELS * max(down, 8),
         margin={"l": 8, "r": 8, "t": 40, "b": 8},
         clickmode="event+select",
         dragmode=False,
@@ -98,6 +112,15 @@ def shown(score: Score, value: float) -> str:
     if score.unit == "share":
         return f"{value:.1%}"
     return f"{value:.2f} nats" if score.unit == "nats" else f"{value:.1f}"
+
+
+def shown_difference(score: Score, value: float) -> str:
+    """A difference of two values of a score as text, signed; of shares in points of a percent."""
+    if math.isnan(value):
+        return "–"
+    if score.unit == "share":
+        return f"{100 * value:+.1f} points"
+    return f"{value:+.2f} nats" if score.unit == "nats" else f"{value:+.1f}"
 
 
 def _with_unit(score: Score) -> str:

@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import Literal
 
 import plotly.graph_objects as go
+from jaxtyping import Int
+from torch import Tensor
 
 from hsa.figures.colours import BACKGROUND, HSA_COLOUR, STANDARD_COLOUR
 from hsa.specialization.profiles import Profile
@@ -18,7 +20,7 @@ TITLES = {
 
 def profile_figure(profile: Profile, over: Literal["position", "distance"]) -> go.Figure:
     """Shares of the splat's mass over the bins, beside those of the whole head's."""
-    names = bin_names(profile)
+    names = bin_names(profile.edges)
     unit = "keys" if over == "position" else "pairs"
     figure = go.Figure()
     tallest = 0.0
@@ -73,9 +75,9 @@ def profile_figure(profile: Profile, over: Literal["position", "distance"]) -> g
     return figure
 
 
-def bin_names(profile: Profile) -> list[str]:
+def bin_names(edges: Int[Tensor, " B+1"]) -> list[str]:
     """What each bin covers: one number, or first to last."""
-    edges = profile.edges.tolist()
     return [
-        str(first) if end == first + 1 else f"{first}-{end - 1}" for first, end in pairwise(edges)
+        str(first) if end == first + 1 else f"{first}-{end - 1}"
+        for first, end in pairwise(edges.tolist())
     ]

@@ -87,8 +87,6 @@ def _spent(page: Frame, loaded: LoadedModel, tokens: Tokens, ready: engine.Ready
     from hsa.attention.spending import sensible_reads
 
     auto = sensible_reads(len(tokens))
-    reads = choices.READS.value or auto
-    way = ready.field.spending if choices.WAY.value == "field" else choices.WAY.value
     page.reads_note.caption(
         f"Auto: {auto} for these {len(tokens):,} tokens."
         if choices.READS.value is None
@@ -99,8 +97,24 @@ def _spent(page: Frame, loaded: LoadedModel, tokens: Tokens, ready: engine.Ready
             f"The field was fitted on positions up to {ready.field.positions:,}; this text has "
             f"{len(tokens):,} tokens. Keys turn with their position, so HSA will err more beyond."
         )
-    spent = engine.spending(ready, reads, len(tokens), way)
-    return Case(loaded, tokens, ready, reads, way, spent)
+    return made_ready(loaded, tokens, ready, choices.READS.value, choices.WAY.value)
+
+
+def made_ready(
+    loaded: LoadedModel, tokens: Tokens, ready: engine.ReadyField, reads: int | None, way: str
+) -> Case:
+    """The case with these choices, whether or not they are those of the side bar.
+
+    Args:
+        reads: None for a number that suits the length of the text.
+        way: 'field' for the way that the field was calibrated.
+    """
+    from hsa.attention.spending import sensible_reads
+
+    count = reads or sensible_reads(len(tokens))
+    spent_by = ready.field.spending if way == "field" else way
+    spent = engine.spending(ready, count, len(tokens), spent_by)
+    return Case(loaded, tokens, ready, count, spent_by, spent)
 
 
 def field(loaded: LoadedModel) -> engine.ReadyField:

@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import streamlit as st
 
 from hsa.inference.writing import Writing
-from pages.ui import long_texts, readers
+from pages.ui import chosen_case, long_texts, readers
 from pages.ui.plain import plain, sendable
 from pages.ui.samples import SAMPLES, sample_text
 
@@ -179,12 +179,23 @@ LEVELS: Choice[tuple[str, ...]] = Choice(
     "levels", readers.LEVELS, readers.levels, " or ".join(readers.LEVELS), "|".join
 )
 FIND: Choice[str] = Choice("find", "", readers.name, "a piece of a token")
+REFERENCE: Choice[chosen_case.ChosenCase | None] = Choice(
+    "reference", None,
+    lambda text: chosen_case.read(text, (MODEL.read, SAMPLE.read, TEXT.read, READS.read, WAY.read)),
+    "what Copy link writes for a pinned reference, while this server has its text",
+    chosen_case.write,
+)  # fmt: skip
+DIFFERENCE: Choice[bool] = Choice(
+    "difference", False, lambda text: readers.one_of("yes", "no")(text) == "yes", "yes or no",
+    lambda value: "yes" if value else "no",
+)  # fmt: skip
 
 ALL: tuple[Choice[Any], ...] = (
     MODEL, SAMPLE, TEXT, READS, WAY, LAYER, HEAD, COLOUR, SCALE, HIDE_FIRST, MEASURE, CELL, GROUP,
     FROM, OPENING, VIEW, NEW, TEMPERATURE, SEED, EVERYTHING, OPENS, BETA, LAYER_BETA,
     PART, FILM, STEP, SPLAT, FUNCTION,
     BESIDE, ARRANGED, SHAPE, LAYOUT, PAINT, ATTRIBUTE, RANGE, ONLY, LEVELS, FIND,
+    REFERENCE, DIFFERENCE,
 )  # fmt: skip
 
 

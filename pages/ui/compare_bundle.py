@@ -68,6 +68,9 @@ def report(view: HeadView, cell: tuple[int, int] | None) -> Callable[[], bytes]:
 
 
 def _parameters() -> tuple[tuple[str, str], ...]:
-    """The address without the text, which stands beside it as it is."""
+    """The address without the text, which stands beside it as it is, and without the reference,
+    which is another text.
+    """
+    apart = (choices.TEXT.name, choices.REFERENCE.name)
     given = choices.parameters()
-    return tuple((name, value) for name, value in given.items() if name != choices.TEXT.name)
+    return tuple((name, value) for name, value in given.items() if name not in apart)

@@ -63,7 +63,7 @@ def _grid(asked: Case, layer: int, head: int) -> None:
     def clicked() -> None:
         points = st.session_state[GRID].selection.points
         if points:
-            _choose(*(int(number) for number in points[0]["customdata"][:2]))
+            _choose(int(points[0]["y"]), int(points[0]["x"]))
 
     score = SCORES[choices.COLOUR.value if choices.COLOUR.value in SCORES else "agreement"]
     st.caption(plain(f"{score.title}: {score.meaning}"))

@@ -42,6 +42,7 @@ class Frame:
     """Places of the frame that are filled once the engine knows more."""
 
     reads_note: DeltaGenerator
+    reference: DeltaGenerator
 
 
 def frame(
@@ -71,6 +72,7 @@ def frame(
             inputs.sample_control()
             inputs.prompt_control()
         note = inputs.reads_control() if reads else st.empty()
+        reference = st.container()
         cost.begin()
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
@@ -84,7 +86,7 @@ def frame(
     tour.step(navigated=NAVIGATED in st.session_state)
     for sentence in choices.notices():
         st.warning(plain(sentence))
-    return Frame(note)
+    return Frame(note, reference)
 
 
 def go_to(file: str) -> None:

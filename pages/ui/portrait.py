@@ -9,6 +9,7 @@ import streamlit as st
 from pages.ui import choices
 from pages.ui.case import Case
 from pages.ui.plain import plain
+from pages.ui.portrait_beside import beside_reference
 from pages.ui.portrait_downloads import downloads
 from pages.ui.portrait_effect import effect
 from pages.ui.portrait_family import family
@@ -46,6 +47,7 @@ def portrait(asked: Case, layer: int, head: int, splat_id: int) -> None:
                 "choose another splat, or another prompt."
             )
         )
+        beside_reference(view)
         in_reference(view)
         family(view)
         lineage(view)
@@ -57,6 +59,7 @@ def portrait(asked: Case, layer: int, head: int, splat_id: int) -> None:
         _states(shown)
     _places(shown)
     _pairs(shown)
+    beside_reference(view)
     in_reference(view)
     family(view)
     lineage(view)

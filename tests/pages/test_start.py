@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from hsa.field import shipped
 from hsa.models.loaded import LoadedModel
 from pages.ui import choices
+from pages.ui.chosen_case import ChosenCase
 from pages.ui.samples import SAMPLES, sample_text
 from tests.first_layers import first_layers, saved
 
@@ -200,6 +201,8 @@ def test_every_choice_survives_its_own_parameter() -> None:
         "beside": ((3, 0), (18, 2)), "arranged": "over", "shape": "icicle", "layout": "pca",
         "paint": "mass", "attribute": "keys", "range": (0.25, 4.0), "only": ("one", "two"),
         "levels": ("Section",), "find": "whale",
+        "reference": ChosenCase("owner/model", "", "a & text = b%", 12, "per_query"),
+        "difference": True, "group": "sentence",
     }  # fmt: skip
     assert set(values) == {choice.name for choice in choices.ALL}
     for choice in choices.ALL:

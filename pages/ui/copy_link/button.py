@@ -8,7 +8,7 @@ from pathlib import Path
 from streamlit.components.v2 import component
 from streamlit.components.v2.types import ComponentRenderer
 
-from pages.ui import adapt_run, choices, given_log, long_texts, own_field
+from pages.ui import adapt_run, choices, given_log, long_texts, own_field, pinned
 
 _FRONTEND = Path(__file__).parent / "frontend"
 
@@ -16,7 +16,14 @@ LONG_TEXT = (
     "Your prompt is too long for an address: the link names it by a checksum, and works only "
     "while this server remembers the text."
 )
+LONG_REFERENCE = (
+    "The text of your pinned reference is too long for an address: the link works for it only "
+    "while this server remembers the text."
+)
 OWN_FIELD = "You use a field of your own, which no link can hold."
+OWN_REFERENCE = (
+    "Your pinned reference uses a field that no link can hold: it stays in this session."
+)
 OWN_RUN = "Your run on Adapt, or the log that you opened, stays in this session: save its log."
 
 
@@ -37,6 +44,10 @@ def caveats() -> tuple[list[str], bool]:
     if own_field.all_in_use():
         said.append(OWN_FIELD)
     in_a_bundle = bool(said)
+    if pinned.is_long():
+        said.append(LONG_REFERENCE)
+    if pinned.stays_here():
+        said.append(OWN_REFERENCE)
     if adapt_run.current() is not None or given_log.current() is not None:
         said.append(OWN_RUN)
     return said, in_a_bundle
