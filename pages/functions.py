@@ -9,6 +9,7 @@ import streamlit as st
 from pages.ui import choices, engine, served
 from pages.ui.case import field
 from pages.ui.frame import frame
+from pages.ui.functions_downloads import downloads
 from pages.ui.functions_head import one_head
 from pages.ui.functions_model import whole_model
 from pages.ui.plain import plain
@@ -40,8 +41,9 @@ def main() -> None:
         _offer(loaded, ready, layer)
         return
     _said(found)
-    whole_model(loaded, found, layer, head)
+    function = whole_model(loaded, found, layer, head)
     one_head(loaded, found, layer, head)
+    downloads(loaded, found, function, layer, head)
 
 
 def _offer(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> None:

@@ -8,6 +8,7 @@ from pages.ui import choices, chosen_splat, engine
 from pages.ui.case import field
 from pages.ui.frame import frame
 from pages.ui.health_attempt import attempt
+from pages.ui.health_downloads import downloads
 from pages.ui.health_flags import flags
 from pages.ui.health_heads import heads, known_heads
 from pages.ui.health_look import known, look
@@ -49,6 +50,7 @@ def main() -> None:
     heads(found, group)
     flags(loaded, found, group)
     attempt(loaded, ready, found, group)
+    downloads(loaded, ready, found, group)
     known_heads(loaded, ready)
 
 

@@ -8,9 +8,11 @@ import streamlit as st
 
 from pages.ui import choices, cost, inputs
 from pages.ui.case import Case, case
+from pages.ui.explore_downloads import downloads
 from pages.ui.frame import frame
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
+from pages.ui.take_away import CAMERA
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -140,28 +142,7 @@ def _map(grid: HeadGrid, layer: int, head: int) -> None:
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}},
     )
-    _downloads(grid, layer, head)
-
-
-def _downloads(grid: HeadGrid, layer: int, head: int) -> None:
-    from hsa.evaluation.scores import SCORES
-    from hsa.figures.head_grid import head_grid_figure
-    from hsa.figures.head_table import head_csv, head_npz
-    from hsa.figures.standalone import standalone_html
-
-    score = SCORES[choices.COLOUR.value]
-
-    def page_of_figure() -> bytes:
-        return standalone_html(head_grid_figure(grid, score, (layer, head)))
-
-    with st.popover("Download"):
-        for label, name, mime, make in (
-            ("Numbers (CSV)", "heads.csv", "text/csv", lambda: head_csv(grid)),
-            ("Numbers (NPZ)", "heads.npz", "application/octet-stream", lambda: head_npz(grid)),
-            ("Figure (HTML, with its SVG)", "heads.html", "text/html", page_of_figure),
-        ):
-            st.download_button(label, make, name, mime, on_click="ignore", key=f"download-{name}")
-        st.caption("The camera on the figure saves a PNG; the one in the HTML file an SVG.")
+    downloads(grid, SCORES[choices.COLOUR.value], layer, head)
 
 
 def _head(grid: HeadGrid, layer: int, head: int) -> None:
@@ -202,7 +183,7 @@ def _head(grid: HeadGrid, layer: int, head: int) -> None:
     st.plotly_chart(
         answered_mass_figure(grid, layer, head),
         key="answered-mass",
-        config={"displayModeBar": False},
+        config=CAMERA,
     )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui import choices
 from pages.ui.atlas_view import AtlasView
 from pages.ui.plain import plain
+from pages.ui.take_away import CAMERA
 
 if TYPE_CHECKING:
     from hsa.atlas.attributes import Attribute
@@ -181,6 +182,5 @@ def _chart(view: AtlasView, attribute: Attribute) -> None:
         key=HISTOGRAM,
         on_select=dragged,
         selection_mode=("points", "box") if not attribute.numeric else "box",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"},
-                "modeBarButtonsToRemove": ["zoom2d", "pan2d", "lasso2d"]},
+        config=CAMERA | {"modeBarButtonsToRemove": ["zoom2d", "pan2d", "lasso2d"]},
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import streamlit as st
 
 from pages.ui import choices, engine, own_field
+from pages.ui.health_downloads import attempt_download
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
 from pages.ui.waiting import waiting
@@ -105,3 +106,4 @@ def _outcome(
         "Keep it, in this session", on_click=keep, key="health-keep",
         help="Every page then uses the field with this edit, for you alone; Library exports it.",
     )  # fmt: skip
+    attempt_download(loaded, found, group, tried)
