@@ -34,7 +34,8 @@ def main() -> None:
     beside[0].selectbox("Layer", range(loaded.layers), **choices.LAYER.widget())
     beside[1].selectbox("Head", range(loaded.query_heads), **choices.HEAD.widget())
     group = head // (loaded.query_heads // loaded.key_value_heads)
-    chosen_splat.keep_to_head(loaded.fingerprint, layer, group)
+    ids = set(ready.field.heads[layer][group].splat_id.tolist())
+    chosen_splat.keep_sound(loaded.fingerprint, layer, group, ids)
     found = known(ready, layer)
     if found is None:
         st.info(

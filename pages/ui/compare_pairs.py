@@ -67,8 +67,9 @@ def _found(view: HeadView, near: bool) -> TopPairs:
     from hsa.explanation.top_pairs import top_pairs
 
     measure = choices.MEASURE.value
+    labels = served.labels(view.asked.loaded, view.asked.ready, view.layer, view.head)
     return engine.kept(
-        (*view.key, "pairs", measure, near),
+        (*view.key, "pairs", measure, near, tuple(labels.items())),
         "Strongest pairs",
         lambda: top_pairs(
             view.result,
@@ -78,6 +79,6 @@ def _found(view: HeadView, near: bool) -> TopPairs:
             PAIRS,
             near=near,
             by=measure,
-            labels=served.labels(view.asked.loaded, view.asked.ready, view.layer, view.head),
+            labels=labels,
         ),
     )

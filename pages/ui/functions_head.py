@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, chosen_splat
+from pages.ui import choices
 from pages.ui.plain import plain
 from pages.ui.take_away import CAMERA
 
 if TYPE_CHECKING:
-    from hsa.models.loaded import LoadedModel
     from hsa.specialization.findings import Finding, Findings
 
 MATRIX, TABLE = "functions-matrix", "functions-table"
 
 
-def one_head(loaded: LoadedModel, findings: Findings, layer: int, head: int) -> None:
+def one_head(findings: Findings, layer: int, head: int) -> None:
     """The matrix of splats × functions, and every finding as a table."""
     from hsa.figures.functions import MOST_ROWS, function_matrix_figure, matrix_findings
 
-    chosen_splat.keep_to_head(loaded.fingerprint, layer, head // findings.group)
     st.subheader(f"Layer {layer}, head {head}", anchor=False)
     labels = findings.labels(layer, head)
     if layer not in findings.layers:

@@ -35,8 +35,7 @@ def portrait(asked: Case, layer: int, head: int, splat_id: int) -> None:
         view = splat_view(asked, layer, head, splat_id, progress)
     shown = view.shown
     _heading(view)
-    with refusals():
-        serves(view)
+    serves(view)
     if not len(shown.positions):
         st.info(
             plain(
