@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui import choices, chosen_splat, engine
 from pages.ui.atlas_attributes import errors_wanted
 from pages.ui.atlas_card import card
-from pages.ui.atlas_filter import histogram, pick_levels, pick_token, stands_out
+from pages.ui.atlas_filter import histogram, keep_names_sound, pick_levels, pick_token, stands_out
 from pages.ui.atlas_head import pick_heads
 from pages.ui.atlas_layouts import await_umap
 from pages.ui.atlas_map_choice import controls, pick_splat, picture
@@ -38,6 +38,7 @@ def main(asked: Case | None, loaded: LoadedModel, ready: engine.ReadyField) -> N
     names = [attribute.name for attribute in view.atlas.attributes]
     for choice in (choices.PAINT, choices.ATTRIBUTE):
         choices.among(choice, names)
+    keep_names_sound(view)
     for note in view.notes:
         st.info(plain(note))
     explore(view)

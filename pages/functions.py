@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, engine, served
+from hsa.errors import FieldError
+from pages.ui import choices, chosen_splat, engine, served
 from pages.ui.case import field
 from pages.ui.frame import frame
+from pages.ui.functions_downloads import downloads
 from pages.ui.functions_head import one_head
 from pages.ui.functions_model import whole_model
 from pages.ui.plain import plain
-from pages.ui.refusals import refusals
+from pages.ui.refusals import refusals, show_without
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -34,21 +36,28 @@ def main() -> None:
     ready = field(loaded)
     layer = choices.within(choices.LAYER, loaded.layers)
     head = choices.within(choices.HEAD, loaded.query_heads)
-    with refusals():
+    group = head // (loaded.query_heads // loaded.key_value_heads)
+    ids = set(ready.field.heads[layer][group].splat_id.tolist())
+    chosen_splat.keep_sound(loaded.fingerprint, layer, group, ids)
+    try:
         found = served.findings(loaded, ready, layer)
+    except FieldError as refusal:
+        show_without(refusal, "Until then, a layer can be measured here.")
+        found = None
     if found is None:
         _offer(loaded, ready, layer)
         return
     _said(found)
-    whole_model(loaded, found, layer, head)
-    one_head(loaded, found, layer, head)
+    function = whole_model(loaded, found, layer, head)
+    one_head(found, layer, head)
+    downloads(loaded, found, function, layer, head)
 
 
 def _offer(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> None:
     place = st.empty()
     with place.container():
         st.info(
-            "Nothing has been measured of this field yet. A layer can be measured now on the "
+            "Nothing that was measured of this layer is at hand. It can be measured now on the "
             "reference texts that come with the app, some 11,000 tokens, in about a minute; "
             "`python -m hsa specialise` measures all layers on texts of your own."
         )

@@ -8,6 +8,7 @@ from pages.ui import choices, chosen_splat, engine
 from pages.ui.case import field
 from pages.ui.frame import frame
 from pages.ui.health_attempt import attempt
+from pages.ui.health_downloads import downloads
 from pages.ui.health_flags import flags
 from pages.ui.health_heads import heads, known_heads
 from pages.ui.health_look import known, look
@@ -33,7 +34,8 @@ def main() -> None:
     beside[0].selectbox("Layer", range(loaded.layers), **choices.LAYER.widget())
     beside[1].selectbox("Head", range(loaded.query_heads), **choices.HEAD.widget())
     group = head // (loaded.query_heads // loaded.key_value_heads)
-    chosen_splat.keep_to_head(loaded.fingerprint, layer, group)
+    ids = set(ready.field.heads[layer][group].splat_id.tolist())
+    chosen_splat.keep_sound(loaded.fingerprint, layer, group, ids)
     found = known(ready, layer)
     if found is None:
         st.info(
@@ -49,6 +51,7 @@ def main() -> None:
     heads(found, group)
     flags(loaded, found, group)
     attempt(loaded, ready, found, group)
+    downloads(loaded, ready, found, group)
     known_heads(loaded, ready)
 
 

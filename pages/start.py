@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages.ui import choices, cost, inputs, reference
 from pages.ui.case import Case, case
+from pages.ui.explore_downloads import downloads
 from pages.ui.frame import frame
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
 from pages.ui.start_reference import WITHOUT_ASKING, pick_difference
+from pages.ui.take_away import CAMERA
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -146,24 +148,7 @@ def _map(grid: HeadGrid, layer: int, head: int, apart: GridDifference | None) ->
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}},
     )
-    _downloads(grid, figure)
-
-
-def _downloads(grid: HeadGrid, figure: Any) -> None:
-    from hsa.figures.head_table import head_csv, head_npz
-    from hsa.figures.standalone import standalone_html
-
-    def page_of_figure() -> bytes:
-        return standalone_html(figure)
-
-    with st.popover("Download"):
-        for label, name, mime, make in (
-            ("Numbers (CSV)", "heads.csv", "text/csv", lambda: head_csv(grid)),
-            ("Numbers (NPZ)", "heads.npz", "application/octet-stream", lambda: head_npz(grid)),
-            ("Figure (HTML, with its SVG)", "heads.html", "text/html", page_of_figure),
-        ):
-            st.download_button(label, make, name, mime, on_click="ignore", key=f"download-{name}")
-        st.caption("The camera on the figure saves a PNG; the one in the HTML file an SVG.")
+    downloads(grid, figure, layer, head)
 
 
 def _head(grid: HeadGrid, layer: int, head: int) -> None:
@@ -204,7 +189,7 @@ def _head(grid: HeadGrid, layer: int, head: int) -> None:
     st.plotly_chart(
         answered_mass_figure(grid, layer, head),
         key="answered-mass",
-        config={"displayModeBar": False},
+        config=CAMERA,
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from hsa.evaluation.head_grid import ANSWERED_BY, HeadGrid
 from hsa.figures.colours import ANSWER_COLOURS, BACKGROUND
+from hsa.figures.file_bytes import csv_bytes
 
 
 def answered_mass_figure(grid: HeadGrid, layer: int, head: int) -> go.Figure:
@@ -36,3 +39,12 @@ def answered_mass_figure(grid: HeadGrid, layer: int, head: int) -> go.Figure:
     figure.update_xaxes(visible=False, range=[0, 1.05], fixedrange=True)
     figure.update_yaxes(fixedrange=True, autorange="reversed")
     return figure
+
+
+def answered_mass_csv(grid: HeadGrid) -> bytes:
+    """A row a head, a column for each that answers; a row's shares add up to 1."""
+    layer, head = np.indices((grid.layers, grid.heads)).reshape(2, -1)
+    shares = grid.mass.flatten(0, 1).T.numpy()
+    return csv_bytes(
+        pd.DataFrame({"layer": layer, "head": head} | dict(zip(ANSWERED_BY, shares, strict=True)))
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from hsa.atlas.atlas import Atlas
 from hsa.field.splat_field import LEVELS
+from hsa.figures.file_bytes import csv_bytes, npz_bytes
 
 
 def atlas_table(atlas: Atlas, words: Sequence[str], rows: np.ndarray | None = None) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def atlas_table(atlas: Atlas, words: Sequence[str], rows: np.ndarray | None = No
 
 def atlas_csv(atlas: Atlas, words: Sequence[str], rows: np.ndarray) -> bytes:
     """The table of some splats as CSV."""
-    return atlas_table(atlas, words, rows).to_csv(index=False).encode("utf-8", "replace")
+    return csv_bytes(atlas_table(atlas, words, rows))
 
 
 def atlas_npz(atlas: Atlas, positions: Sequence[np.ndarray]) -> bytes:
@@ -71,6 +71,4 @@ def atlas_npz(atlas: Atlas, positions: Sequence[np.ndarray]) -> bytes:
         )
     for (layer, group), position in zip(atlas.heads, positions, strict=True):
         arrays[f"position_layer{layer}_head{group}"] = position
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
+    return npz_bytes(arrays)

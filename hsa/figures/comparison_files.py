@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
+import pandas as pd
 
 from hsa.attention.result import HSAResult
 from hsa.attention.views import FramedLayer
 from hsa.evaluation.agreement import HeadComparison, Measure
 from hsa.explanation.contributors import explain_row
-from hsa.figures.comparison_agreement import CURVES, agreement_figure
+from hsa.figures.comparison_agreement import CURVES, agreement_figure, agreement_table
 from hsa.figures.comparison_maps import maps_figure
-from hsa.figures.contributors import contributor_table, contributors_figure
+from hsa.figures.contributors import contributor_table, contributors_figure, row_mass_figure
+from hsa.figures.file_bytes import csv_bytes, npz_bytes
 from hsa.figures.row import row_table
-from hsa.figures.standalone import standalone_html
-from hsa.figures.token_label import for_plotly, token_label
+from hsa.figures.standalone import standalone_html, titled_html
+from hsa.figures.token_label import token_label
 
 
 def maps_html(
@@ -38,19 +38,7 @@ def maps_html(
 
 def agreement_html(compared: HeadComparison, strings: Sequence[str], title: str) -> bytes:
     """The agreement curves as one HTML file."""
-    return _alone(agreement_figure(compared, strings), title)
-
-
-def _alone(figure: go.Figure, title: str) -> bytes:
-    """With a title, and room for axes, which a page's theme gives otherwise."""
-    figure.update_layout(
-        title=for_plotly(title),
-        width=1000,
-        height=figure.to_dict()["layout"]["height"] + 110,
-        margin={"l": 80, "r": 30, "t": 90, "b": 60},
-        showlegend=True,
-    )
-    return standalone_html(figure)
+    return titled_html(agreement_figure(compared, strings), title, legend=True)
 
 
 def contributors_html(
@@ -65,22 +53,53 @@ def contributors_html(
     """A row's contributors as one HTML file."""
     row = explain_row(result, layer, strings, head, query)
     named = f"{title}: what answers query {query} {token_label(strings[query])}"
-    return _alone(contributors_figure(row, measure, bars=40), named)
+    return titled_html(contributors_figure(row, measure, bars=40), named, legend=True)
+
+
+def row_mass_html(
+    result: HSAResult,
+    layer: FramedLayer,
+    strings: Sequence[str],
+    head: int,
+    query: int,
+    title: str,
+) -> bytes:
+    """The bar of what answers for a whole row as one HTML file."""
+    row = explain_row(result, layer, strings, head, query)
+    named = f"{title}: what answers for query {query} {token_label(strings[query])} in all"
+    return titled_html(row_mass_figure(row), named, legend=True)
+
+
+def agreement_csv(compared: HeadComparison) -> bytes:
+    """Means over the queries; a row per method."""
+    return csv_bytes(agreement_table(compared))
+
+
+def agreement_rows_csv(compared: HeadComparison, strings: Sequence[str]) -> bytes:
+    """The curves: a row per query, a column per measure and method."""
+    columns: dict[str, Any] = {
+        "query": compared.queries.numpy(),
+        "token": [strings[query] for query in compared.queries.tolist()],
+        "reads": compared.reads.numpy(),
+    }
+    for name, agreement in (("hsa", compared.agreement), ("opened_only", compared.opened_only)):
+        for measure in CURVES:
+            columns[f"{name}_{measure}"] = getattr(agreement, measure).numpy()
+    return csv_bytes(pd.DataFrame(columns))
 
 
 def row_csv(
     result: HSAResult, layer: FramedLayer, strings: Sequence[str], head: int, query: int
 ) -> bytes:
     """Every key of a row in both attentions."""
-    return row_table(result, layer, strings, head, query).to_csv(index=False).encode()
+    return csv_bytes(row_table(result, layer, strings, head, query))
 
 
 def contributors_csv(
     result: HSAResult, layer: FramedLayer, strings: Sequence[str], head: int, query: int
 ) -> bytes:
     """Every member of a row's cut."""
-    table = contributor_table(explain_row(result, layer, strings, head, query))
-    return table.to_csv(index=False).encode()
+    return csv_bytes(contributor_table(explain_row(result, layer, strings, head, query)))
 
 
 def comparison_npz(compared: HeadComparison, strings: Sequence[str]) -> bytes:
@@ -99,6 +118,4 @@ def comparison_npz(compared: HeadComparison, strings: Sequence[str]) -> bytes:
     for name, agreement in (("hsa", compared.agreement), ("opened_only", compared.opened_only)):
         for measure in CURVES:
             arrays[f"{name}_{measure}"] = getattr(agreement, measure).numpy()
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
+    return npz_bytes(arrays)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import fields
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from hsa.evaluation.head_grid import ANSWERED_BY, HeadGrid
 from hsa.evaluation.scores import SCORES
+from hsa.figures.file_bytes import csv_bytes, npz_bytes
 
 
 def head_table(grid: HeadGrid) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def head_table(grid: HeadGrid) -> pd.DataFrame:
 
 def head_csv(grid: HeadGrid) -> bytes:
     """The table as CSV."""
-    return head_table(grid).to_csv(index=False).encode()
+    return csv_bytes(head_table(grid))
 
 
 def head_npz(grid: HeadGrid) -> bytes:
@@ -31,6 +31,4 @@ def head_npz(grid: HeadGrid) -> bytes:
     arrays: dict[str, Any] = {
         part.name: np.asarray(getattr(grid, part.name)) for part in fields(HeadGrid)
     }
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays, mass_axis=np.array(ANSWERED_BY))
-    return file.getvalue()
+    return npz_bytes({**arrays, "mass_axis": np.array(ANSWERED_BY)})

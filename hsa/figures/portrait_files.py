@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from hsa.evaluation.splat_effect import HeadEffect, NextTokenEffect
 from hsa.explanation.counterfactual import Counterfactual
+from hsa.figures.file_bytes import csv_bytes, npz_bytes
 from hsa.figures.portrait_tables import family_table, held_table, pairs_table
 from hsa.figures.splat_effect import next_token_table, rows_table
 from hsa.specialization.portrait import Portrait
@@ -18,14 +18,14 @@ from hsa.specialization.portrait import Portrait
 
 def held_csv(shown: Portrait) -> bytes:
     """Every token it holds."""
-    return _csv(held_table(shown))
+    return csv_bytes(held_table(shown))
 
 
 def pairs_csv(shown: Portrait) -> bytes:
     """Its strongest pairs, all and far ones."""
     both = [pairs_table(shown.pairs).assign(of="all keys")]
     both += [pairs_table(shown.far_pairs).assign(of="far keys")]
-    return _csv(pd.concat(both))
+    return csv_bytes(pd.concat(both))
 
 
 def family_csv(shown: Portrait) -> bytes:
@@ -34,7 +34,7 @@ def family_csv(shown: Portrait) -> bytes:
     parts = [family_table([family.parent] if family.parent else []).assign(relation="parent")]
     parts += [family_table(family.children).assign(relation="child")]
     parts += [family_table(family.neighbours).assign(relation="neighbour")]
-    return _csv(pd.concat([part for part in parts if len(part)] or parts[:1]))
+    return csv_bytes(pd.concat([part for part in parts if len(part)] or parts[:1]))
 
 
 def portrait_npz(shown: Portrait, strings: Sequence[str]) -> bytes:
@@ -52,17 +52,17 @@ def portrait_npz(shown: Portrait, strings: Sequence[str]) -> bytes:
         profile = getattr(shown, f"{over}_profile")
         for name in ("edges", "keys", "standard", "hsa", "head"):
             arrays[f"{over}_{name}"] = getattr(profile, name).numpy()
-    return _npz(arrays)
+    return npz_bytes(arrays)
 
 
 def rows_csv(effects: Sequence[HeadEffect], found: Counterfactual) -> bytes:
     """Every row's change of head and layer in every case."""
-    return _csv(rows_table(effects, found))
+    return csv_bytes(rows_table(effects, found))
 
 
 def next_tokens_csv(effects: Sequence[NextTokenEffect], strings: Sequence[str]) -> bytes:
     """KL of the prediction at every position."""
-    return _csv(next_token_table(effects, strings))
+    return csv_bytes(next_token_table(effects, strings))
 
 
 def counterfactual_npz(
@@ -83,14 +83,4 @@ def counterfactual_npz(
         name = effect.case.replace(" ", "_")
         arrays[f"{name}_head_change"] = effect.head.numpy()
         arrays[f"{name}_layer_change"] = effect.layer.by_row.numpy()
-    return _npz(arrays)
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
-
-
-def _npz(arrays: dict[str, Any]) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
+    return npz_bytes(arrays)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hsa.errors import FieldError
 from hsa.field.model_field import ModelField
+from hsa.field.splat_field import LEVELS
 from hsa.memory.content import content_key
 from hsa.specialization.findings import ALL, FIGURES, Findings
 
@@ -90,10 +91,12 @@ def _findings(described: dict, tensors: dict[str, Tensor]) -> Findings:
         column = tensors[name].double()
         columns.append(10**column if name in LOGARITHMIC else column)
     whole = {name: tensors[name].long() for name in WHOLE}
+    if bool((whole["function"] < 0).any()):
+        raise ValueError("functions below 0")
     whole["function"] = of_file[whole["function"]]
-    if len({len(column) for column in (*whole.values(), *columns)}) != 1:
+    if len({column.shape for column in (*whole.values(), *columns)}) != 1:
         raise ValueError("columns of different lengths")
-    return Findings(
+    found = Findings(
         model=described["model"],
         field=described["field"],
         corpus=tuple((name, digest) for name, digest in described["corpus"]),
@@ -106,6 +109,23 @@ def _findings(described: dict, tensors: dict[str, Tensor]) -> Findings:
         figures=torch.stack(columns, dim=1).float(),
         **whole,
     )
+    _check(found)
+    return found
+
+
+def _check(found: Findings) -> None:
+    """ValueError where a row speaks of what cannot be."""
+    known = torch.tensor(found.layers, dtype=torch.long)
+    sound = {
+        "a layer that was measured": torch.isin(found.layer, known),
+        "heads from 0": found.head >= 0,
+        "ids from 0": found.splat_id >= 0,
+        "a level": (found.level >= 0) & (found.level < len(LEVELS)),
+        "numbers that are numbers": ~found.figures.isnan().any(1),
+    }
+    for what, rows in sound.items():
+        if not bool(rows.all()):
+            raise ValueError(f"{int((~rows).sum())} of {len(rows)} rows without {what}")
 
 
 def shipped_findings(model: str, field: str) -> Findings | None:

@@ -40,29 +40,31 @@ def summarise(findings: Findings) -> list[FunctionSummary]:
     """Functions that at least one splat serves, the most frequent main function first."""
     rows: dict[int, list[int]] = {}
     top: dict[tuple[bool, int, int, int], int] = {}
-    bits = findings.figures[:, FIGURES.index("bits")]
-    for row, function in enumerate(findings.function.tolist()):
+    # Lists: a hundred thousand rows looked up one by one in tensors take seconds.
+    bits = findings.figures[:, FIGURES.index("bits")].tolist()
+    functions, layers = findings.function.tolist(), findings.layer.tolist()
+    levels = findings.level.tolist()
+    pair = [one.kind == "pair" for one in ALL]
+    owners = zip(layers, findings.head.tolist(), findings.splat_id.tolist(), strict=True)
+    for row, (function, owner) in enumerate(zip(functions, owners, strict=True)):
         rows.setdefault(function, []).append(row)
-        key = (
-            ALL[function].kind == "pair", int(findings.layer[row]), int(findings.head[row]),
-            int(findings.splat_id[row]),
-        )  # fmt: skip
+        key = (pair[function], *owner)
         if key not in top or bits[row] > bits[top[key]]:
             top[key] = row
-    main = Counter(int(findings.function[row]) for row in top.values())
+    main = Counter(functions[row] for row in top.values())
     found = []
     for function, own in rows.items():
-        best = max(own, key=lambda row: float(bits[row]))
+        best = max(own, key=bits.__getitem__)
         found.append(
             FunctionSummary(
                 name=ALL[function].name,
                 title=ALL[function].title,
                 kind=ALL[function].kind,
                 splats=len(own),
-                by_level=_counted(LEVELS[int(findings.level[row])] for row in own),
+                by_level=_counted(LEVELS[levels[row]] for row in own),
                 strongest_for=main[function],
-                strong=int((bits[own] >= STRONG).sum()),
-                layers=_counted(int(findings.layer[row]) for row in own),
+                strong=sum(bits[row] >= STRONG for row in own),
+                layers=_counted(layers[row] for row in own),
                 best=findings.finding(best),
             )
         )

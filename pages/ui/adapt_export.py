@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.ui.take_away import file_button, in_file_name
+
 if TYPE_CHECKING:
     from hsa.adaptation.recording import Recording
     from hsa.field.model_field import ModelField
     from pages.ui.adapt_recorded import Film
     from pages.ui.adapt_run import Run
 
-BINARY = "application/octet-stream"
 IMAGE = {
     name: {"displaylogo": False, "displayModeBar": True,
            "toImageButtonOptions": {"format": name.lower(), "filename": "adaptation", "scale": 2}}
@@ -26,21 +26,22 @@ IMAGE = {
 """How a figure leaves by the camera above it."""
 
 
-def film_downloads(shown: Film) -> None:
-    """The film as a page of its own, and its curves as numbers; made when asked for."""
+def film_downloads(shown: Film, step: int) -> None:
+    """The film as a page of its own, its curves and events, and all as arrays."""
+    from hsa.figures import adaptation_files as files
     from pages.ui.player import standalone_html
 
-    name = re.sub(r"[^\w.-]+", "-", shown.recording.title).strip("-")
+    recording = shown.recording
+    name = in_file_name(recording.title)
     with st.popover("Download"):
-        st.download_button(
-            "Film (HTML, plays without this app)",
-            lambda: standalone_html(shown.blob, shown.recording.title).encode(),
-            f"{name}.html", "text/html", on_click="ignore", key="download-film",
-        )  # fmt: skip
-        st.download_button(
-            "Curves (CSV)", lambda: curves_csv(shown.recording), f"{name}.csv", "text/csv",
-            on_click="ignore", key="download-curves",
-        )  # fmt: skip
+        file_button("Film (HTML, plays without this app)", f"{name}.html",
+                    lambda: standalone_html(shown.blob, recording.title).encode())  # fmt: skip
+        file_button("Curves (HTML, with their SVG)", f"{name}-curves.html",
+                    lambda: files.curves_html(recording, step))  # fmt: skip
+        file_button("Curves (CSV)", f"{name}.csv", lambda: files.curves_csv(recording))
+        file_button("Events (CSV)", f"{name}-events.csv", lambda: files.events_csv(recording))
+        file_button("Curves, splats, evidence (NPZ)", f"{name}.npz",
+                    lambda: files.film_npz(recording))  # fmt: skip
 
 
 def curves_to_keep(recording: Recording, step: int) -> None:
@@ -61,29 +62,14 @@ def curves_to_keep(recording: Recording, step: int) -> None:
 def run_downloads(run: Run) -> None:
     """The log, which replays anywhere, and the field."""
     after = run.after
+    name = f"{in_file_name(run.loaded.name)}-adapted"
     with st.popover("Download"):
-        st.download_button(
-            "Log (replay it with python -m hsa replay)", run.log.read_bytes,
-            f"{_plain_name(run)}.log", BINARY, on_click="ignore", key="download-log",
-        )  # fmt: skip
+        file_button("Log (replay it with python -m hsa replay)", f"{name}.log",
+                    run.log.read_bytes)  # fmt: skip
         if after is not None:
-            st.download_button(
-                "Adapted field (.safetensors and .json, zipped)",
-                lambda: field_zip(after, _plain_name(run)),
-                f"{_plain_name(run)}.zip", "application/zip", on_click="ignore",
-                key="download-field",
-            )  # fmt: skip
+            file_button("Adapted field (.safetensors and .json, zipped)", f"{name}.zip",
+                        lambda: field_zip(after, name))  # fmt: skip
         st.caption("The field keeps positions in half precision, as shipped fields do.")
-
-
-def curves_csv(recording: Recording) -> bytes:
-    """A row a step, a column a curve."""
-    import pandas as pd
-
-    table = {"step": range(len(recording.step_names)), "text": list(recording.step_names)}
-    table |= {f"{curve.panel}: {curve.name} ({curve.unit})": curve.values.tolist()
-              for curve in recording.curves}  # fmt: skip
-    return pd.DataFrame(table).to_csv(index=False).encode("utf-8", "replace")
 
 
 def field_zip(after: ModelField, name: str) -> bytes:
@@ -98,7 +84,3 @@ def field_zip(after: ModelField, name: str) -> bytes:
             for file in (path, path.with_suffix(".json")):
                 archive.write(file, file.name)
     return packed.getvalue()
-
-
-def _plain_name(run: Run) -> str:
-    return (re.sub(r"[^\w.-]+", "-", run.loaded.name).strip("-") or "model") + "-adapted"

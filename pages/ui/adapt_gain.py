@@ -10,6 +10,7 @@ from pages.ui import adapt_run, choices, engine, inputs
 from pages.ui.adapt_maps import maps
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
+from pages.ui.take_away import file_button, in_file_name
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -81,13 +82,10 @@ def _errors(run: Run, tokens: Tokens) -> TextErrors:
 
 
 def _table(run: Run, found: TextErrors, count: int) -> None:
-    names = {"before": "before", "after": "after", "splats_off": "splats off"}
-    rows = [
-        {"layer": layer, "key/value head": group}
-        | {title: found.mean(name, [(layer, group)]) for name, title in names.items()}
-        for layer, group in run.heads
-    ]
-    means = {title: found.mean(name, run.heads) for name, title in names.items()}
+    from hsa.figures import adaptation_files as files
+
+    heads = run.heads
+    means = {title: found.mean(name, heads) for name, title in files.GAINED.items()}
     with st.container(horizontal=True):
         st.metric("Error before", f"{means['before']:.2%}", width=180,
                   help="Relative output error of HSA against standard attention, over the last "
@@ -102,4 +100,12 @@ def _table(run: Run, found: TextErrors, count: int) -> None:
         "over the heads of these layers."
     )
     percent = st.column_config.NumberColumn(format="percent")
-    st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(means, percent))
+    st.dataframe(
+        files.gain_table(found, heads), hide_index=True,
+        column_config=dict.fromkeys(means, percent),
+    )  # fmt: skip
+    name = f"{in_file_name(run.loaded.name)}-before-after"
+    with st.popover("Download"):
+        file_button("Before and after (CSV)", f"{name}.csv", lambda: files.gain_csv(found, heads))
+        file_button("Errors of all query heads (NPZ)", f"{name}.npz",
+                    lambda: files.gain_npz(found))  # fmt: skip

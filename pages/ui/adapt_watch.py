@@ -106,7 +106,6 @@ def _film(heads: Sequence[tuple[int, int]], make: Callable[[int, int], Film], ab
         show(refusal)
         return
     _player(shown)
-    film_downloads(shown)
 
 
 def _pick_head(heads: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -144,6 +143,7 @@ def _player(shown: Film) -> None:
         choices.SPLAT.choose(state.selected)
     _history(shown.recording, state.selected, state.step)
     curves_to_keep(shown.recording, state.step)
+    film_downloads(shown, state.step)
 
 
 def _history(recording: Recording, selected: int | None, step: int) -> None:

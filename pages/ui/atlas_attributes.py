@@ -163,7 +163,7 @@ def _of_functions(at: AtlasHead, progress: Progress) -> Sequence[Attribute]:
 
     size = at.loaded.query_heads // at.loaded.key_value_heads
     head = at.group * size if at.head is None else at.head
-    found = served.findings(at.loaded, at.ready, at.layer)
+    found = served.known(at.loaded, at.ready, at.layer)
     if found is None or at.layer not in found.layers:
         return ()
     best = found.labels(at.layer, head)

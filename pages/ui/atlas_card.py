@@ -61,7 +61,7 @@ def _serves(
     loaded: LoadedModel, ready: ReadyField, layer: int, head: int, splat_id: int
 ) -> tuple[Finding, ...]:
     """What the splat is known to serve, the most telling first."""
-    found = served.findings(loaded, ready, layer)
+    found = served.known(loaded, ready, layer, say=False)  # the attributes have said it
     if found is None or layer not in found.layers:
         return ()
     return found.of_splat(layer, head, splat_id)

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui import choices
 from pages.ui.atlas_view import AtlasView
 from pages.ui.plain import plain
+from pages.ui.take_away import CAMERA
 
 if TYPE_CHECKING:
     from hsa.atlas.attributes import Attribute
@@ -104,6 +105,19 @@ def _within(attribute: Attribute) -> np.ndarray:
     return (values >= span[0] - edge) & (values <= span[1] + edge)
 
 
+def keep_names_sound(view: AtlasView) -> None:
+    """Let go of names chosen that no splat here has: they would hide every splat."""
+    attribute = view.atlas.attribute(choices.ATTRIBUTE.value)
+    if attribute.numeric or not choices.ONLY.value:
+        return
+    known = set(attribute.categories())
+    lost = [name for name in choices.ONLY.value if name not in known]
+    if lost:
+        choices.ONLY.choose(tuple(name for name in choices.ONLY.value if name in known))
+        names = ", ".join(name[:60] for name in lost[:5]) + (", …" if len(lost) > 5 else "")
+        st.warning(plain(f"No splat here has {names} as its {attribute.title}; it was let go."))
+
+
 def histogram(view: AtlasView) -> None:
     """How an attribute is spread; dragging over it, or numbers beside it, choose a range."""
     named = {attribute.name: attribute for attribute in view.atlas.attributes}
@@ -181,6 +195,5 @@ def _chart(view: AtlasView, attribute: Attribute) -> None:
         key=HISTOGRAM,
         on_select=dragged,
         selection_mode=("points", "box") if not attribute.numeric else "box",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"},
-                "modeBarButtonsToRemove": ["zoom2d", "pan2d", "lasso2d"]},
+        config=CAMERA | {"modeBarButtonsToRemove": ["zoom2d", "pan2d", "lasso2d"]},
     )  # fmt: skip

@@ -11,6 +11,7 @@ from pages.ui import choices, chosen_splat
 from pages.ui.atlas_drawing import atlas_blob
 from pages.ui.atlas_view import AtlasView
 from pages.ui.plain import plain
+from pages.ui.take_away import CAMERA
 
 MAP, TREE, BOX = "atlas-map", "atlas-tree", "ask-splat"
 SHAPES = {"map": "Map", "icicle": "Icicle", "sunburst": "Sunburst"}
@@ -111,7 +112,7 @@ def _tree(view: AtlasView) -> None:
     )  # fmt: skip
     st.plotly_chart(
         figure, key=TREE, on_select=clicked, selection_mode="points",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "scale": 2}},
+        config=CAMERA,
     )  # fmt: skip
     st.caption(
         f"The splats of layer {view.layer}, head {view.group}: areas are prior shares of the "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from pages.ui import choices
 from pages.ui.atlas_drawing import atlas_blob
 from pages.ui.atlas_map_choice import choose_row
 from pages.ui.atlas_view import AtlasView
+from pages.ui.take_away import file_button, in_file_name
 
 if TYPE_CHECKING:
     from hsa.atlas.attributes import Attribute
@@ -60,7 +60,7 @@ def _downloads(view: AtlasView, rows: np.ndarray) -> None:
     from hsa.figures.atlas_files import atlas_csv, atlas_npz
     from pages.ui.atlas_map import standalone_html
 
-    model = re.sub(r"[^\w.-]+", "-", view.loaded.name).strip("-") or "model"
+    model = in_file_name(view.loaded.name)
     name = f"{model}-layer{view.layer}-head{view.group}-splats"
     # Files are made in another thread, which knows no visitor: what was chosen is read here.
     blob = atlas_blob(view, choices.PAINT.value)
@@ -69,15 +69,12 @@ def _downloads(view: AtlasView, rows: np.ndarray) -> None:
         for layer, group in view.atlas.heads
     ]
     with st.popover("Download"):
-        for label, ending, mime, make in (
-            ("Splats that stand out (CSV)", "csv", "text/csv",
-             lambda: atlas_csv(view.atlas, view.words, rows)),
-            ("Everything as arrays (NPZ)", "npz", "application/octet-stream",
-             lambda: atlas_npz(view.atlas, positions)),
-            ("Map (HTML, works without this app)", "html", "text/html",
-             lambda: standalone_html(blob, view.title).encode()),
-        ):  # fmt: skip
-            st.download_button(
-                label, make, f"{name}.{ending}", mime, on_click="ignore", key=f"atlas-{ending}"
-            )
+        file_button("Splats that stand out (CSV)", f"{name}.csv",
+                    lambda: atlas_csv(view.atlas, view.words, rows), key="atlas-csv")  # fmt: skip
+        file_button("Everything as arrays (NPZ)", f"{name}.npz",
+                    lambda: atlas_npz(view.atlas, positions), key="atlas-npz")  # fmt: skip
+        file_button(
+            "Map (HTML, works without this app)", f"{name}.html",
+            lambda: standalone_html(blob, view.title).encode(), key="atlas-html",
+        )  # fmt: skip
         st.caption("PNG and SVG of the map: the buttons above it.")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui import choices
 from pages.ui.compare_view import HeadView
+from pages.ui.take_away import CAMERA
 
 CURVES = "compare-agreement"
 
@@ -62,5 +63,5 @@ def agreement(view: HeadView, query: int | None) -> None:
         key=CURVES,
         on_select=clicked,
         selection_mode="points",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"}},
+        config=CAMERA,
     )

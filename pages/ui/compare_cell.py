@@ -11,6 +11,7 @@ from pages.ui.badges import badge
 from pages.ui.compare_groups import groups
 from pages.ui.compare_view import HeadView
 from pages.ui.plain import plain
+from pages.ui.take_away import CAMERA
 from pages.ui.terms import means
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _row(view: HeadView, row: RowExplanation, keys: pd.DataFrame, pair: PairExpl
             f"{row.reads} splats or far tokens."
         )
     )
-    st.plotly_chart(row_mass_figure(row), key="compare-row-mass", config=BARE)
+    st.plotly_chart(row_mass_figure(row), key="compare-row-mass", config=CAMERA)
     near = near_only or st.toggle(
         "Rank near tokens too",
         key="rank-near",
@@ -228,14 +229,14 @@ def _row(view: HeadView, row: RowExplanation, keys: pd.DataFrame, pair: PairExpl
         st.plotly_chart(
             contributors_figure(row, measure, near=near, chosen=answering(pair, keys)),
             key="compare-contributors",
-            config=SVG,
+            config=CAMERA,
         )
     with right:
         st.markdown("**Standard attention: its strongest keys**")
         ranked = keys if near else keys.query("read_as != 'near'")
         st.caption(_sum_of_keys(ranked, measure))
         st.plotly_chart(
-            standard_row_figure(ranked, measure, pair.key), key="compare-standard", config=SVG
+            standard_row_figure(ranked, measure, pair.key), key="compare-standard", config=CAMERA
         )
     with st.expander(f"The whole cut as a table ({len(row.members):,})"):
         st.dataframe(
@@ -248,10 +249,6 @@ def _row(view: HeadView, row: RowExplanation, keys: pd.DataFrame, pair: PairExpl
                 "negative_mass": st.column_config.NumberColumn(format="%.2g"),
             },
         )
-
-
-BARE = {"displayModeBar": False}
-SVG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
 def _sum_of_members(row: RowExplanation, ranked: list[Contributor], measure: Measure) -> str:

@@ -10,6 +10,7 @@ from pages.ui.compare_view import HeadView
 from pages.ui.inputs import WAYS
 from pages.ui.plain import plain
 from pages.ui.refusals import refusals
+from pages.ui.take_away import CAMERA
 from pages.ui.terms import means
 from pages.ui.waiting import waiting
 
@@ -70,7 +71,7 @@ def _grid(asked: Case, layer: int, head: int) -> None:
     figure = head_grid_figure(grid, score, (layer, head))
     st.plotly_chart(
         figure, key=GRID, on_select=clicked, selection_mode="points", width=460,
-        config={"displayModeBar": False},
+        config=CAMERA,
     )  # fmt: skip
 
 

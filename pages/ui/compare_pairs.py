@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui import choices, engine, served
 from pages.ui.compare_view import HeadView
+from pages.ui.take_away import file_button, in_file_name
 
 if TYPE_CHECKING:
     from hsa.explanation.top_pairs import TopPairs
@@ -22,6 +23,9 @@ def strongest_pairs(view: HeadView) -> None:
     )
     if not opened.open:
         return
+    from hsa.figures.file_bytes import csv_bytes
+    from hsa.figures.top_pairs import top_pairs_table
+
     with opened:
         near = st.toggle(
             "Near keys too", value=False, key="pairs-near",
@@ -33,6 +37,8 @@ def strongest_pairs(view: HeadView) -> None:
             return
         st.caption("Choose a row to go to its cell. Behind a splat: its share of the query's row.")
 
+        table = top_pairs_table(found)
+
         def clicked() -> None:
             rows = st.session_state[TABLE].selection.rows
             if rows:
@@ -40,7 +46,7 @@ def strongest_pairs(view: HeadView) -> None:
                 choices.CELL.choose((pair.query, pair.key))
 
         st.dataframe(
-            _table(found),
+            table,
             key=TABLE,
             hide_index=True,
             on_select=clicked,
@@ -50,14 +56,20 @@ def strongest_pairs(view: HeadView) -> None:
                 "contribution": st.column_config.NumberColumn("‖A v‖", format="%.4g"),
             },
         )
+        model = in_file_name(view.asked.loaded.name)
+        file_button(
+            "Strongest pairs (CSV)", f"{model}-layer{view.layer}-head{view.head}-pairs.csv",
+            lambda: csv_bytes(table),
+        )  # fmt: skip
 
 
 def _found(view: HeadView, near: bool) -> TopPairs:
     from hsa.explanation.top_pairs import top_pairs
 
     measure = choices.MEASURE.value
+    labels = served.labels(view.asked.loaded, view.asked.ready, view.layer, view.head)
     return engine.kept(
-        (*view.key, "pairs", measure, near),
+        (*view.key, "pairs", measure, near, tuple(labels.items())),
         "Strongest pairs",
         lambda: top_pairs(
             view.result,
@@ -67,25 +79,6 @@ def _found(view: HeadView, near: bool) -> TopPairs:
             PAIRS,
             near=near,
             by=measure,
-            labels=served.labels(view.asked.loaded, view.asked.ready, view.layer, view.head),
+            labels=labels,
         ),
     )
-
-
-def _table(found: TopPairs) -> dict[str, list]:
-    from hsa.figures.token_label import token_label
-
-    pairs = [pair.explanation for pair in found.pairs]
-    columns = {
-        "query": [f"{pair.query} {token_label(pair.query_token)}" for pair in pairs],
-        "key": [f"{pair.key} {token_label(pair.key_token)}" for pair in pairs],
-        "weight": [pair.weight for pair in pairs],
-        "contribution": [pair.contribution for pair in pairs],
-        "read as": [pair.reading for pair in pairs],
-    }
-    for place, level in enumerate(("Document", "Section", "Phrase")):
-        splats = [pair.main_contributors[place] for pair in found.pairs]
-        columns[level] = [f"{splat.splat_id} ({splat.contribution:.1%})" for splat in splats]
-        if level == "Phrase":
-            columns["the Phrase"] = [splat.specialisation or "" for splat in splats]
-    return columns

@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, chosen_splat
+from pages.ui import choices
 from pages.ui.plain import plain
+from pages.ui.take_away import CAMERA
 
 if TYPE_CHECKING:
-    from hsa.models.loaded import LoadedModel
     from hsa.specialization.findings import Finding, Findings
 
 MATRIX, TABLE = "functions-matrix", "functions-table"
-CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
-def one_head(loaded: LoadedModel, findings: Findings, layer: int, head: int) -> None:
+def one_head(findings: Findings, layer: int, head: int) -> None:
     """The matrix of splats × functions, and every finding as a table."""
     from hsa.figures.functions import MOST_ROWS, function_matrix_figure, matrix_findings
 
-    chosen_splat.keep_to_head(loaded.fingerprint, layer, head // findings.group)
     st.subheader(f"Layer {layer}, head {head}", anchor=False)
     labels = findings.labels(layer, head)
     if layer not in findings.layers:
@@ -42,10 +40,10 @@ def one_head(loaded: LoadedModel, findings: Findings, layer: int, head: int) -> 
     )
     st.plotly_chart(
         function_matrix_figure(matrix_findings(findings, layer, head), choices.SPLAT.value),
-        key=MATRIX, on_select=_clicked, selection_mode="points", config=CONFIG,
+        key=MATRIX, on_select=_clicked, selection_mode="points", config=CAMERA,
     )  # fmt: skip
     _chosen(findings, layer, head)
-    _table(found, layer, head)
+    _table(found)
 
 
 def _chosen(findings: Findings, layer: int, head: int) -> None:
@@ -60,7 +58,7 @@ def _chosen(findings: Findings, layer: int, head: int) -> None:
         st.page_link("pages/atlas.py", label="**Its place in the atlas →**")
 
 
-def _table(found: list[Finding], layer: int, head: int) -> None:
+def _table(found: list[Finding]) -> None:
     from hsa.figures.functions import findings_table
 
     table = findings_table(found).sort_values("bits", ascending=False)
@@ -80,11 +78,6 @@ def _table(found: list[Finding], layer: int, head: int) -> None:
                     "to": "%.3g", "bits": "%.2f", "q": "%.1e", "p confirming": "%.1e",
                 }.items()
             },
-        )  # fmt: skip
-        st.download_button(
-            "Findings (CSV)", lambda: table.to_csv(index=False).encode(),
-            f"functions-layer{layer}-head{head}.csv", "text/csv", on_click="ignore",
-            key="functions-csv",
         )  # fmt: skip
 
 

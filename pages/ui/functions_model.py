@@ -8,17 +8,17 @@ import streamlit as st
 
 from pages.ui import choices, chosen_splat
 from pages.ui.plain import plain
+from pages.ui.take_away import CAMERA
 
 if TYPE_CHECKING:
     from hsa.models.loaded import LoadedModel
     from hsa.specialization.findings import Finding, Findings
 
 MAP = "functions-map"
-CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
-def whole_model(loaded: LoadedModel, found: Findings, layer: int, head: int) -> None:
-    """Where a function is served, and what is served most."""
+def whole_model(loaded: LoadedModel, found: Findings, layer: int, head: int) -> str:
+    """Where a function is served, and what is served most; its name."""
     from hsa.figures.functions import function_map_figure
     from hsa.specialization.findings import ALL
     from hsa.specialization.summary import summarise
@@ -44,7 +44,7 @@ def whole_model(loaded: LoadedModel, found: Findings, layer: int, head: int) -> 
         name = choices.FUNCTION.value or first
         st.plotly_chart(
             function_map_figure(found, name, loaded.layers, loaded.query_heads, (layer, head)),
-            key=MAP, on_select=_clicked, selection_mode="points", config=CONFIG,
+            key=MAP, on_select=_clicked, selection_mode="points", config=CAMERA,
         )  # fmt: skip
     with right:
         one = summary[name]
@@ -62,6 +62,7 @@ def whole_model(loaded: LoadedModel, found: Findings, layer: int, head: int) -> 
         beside = st.columns(2)
         beside[0].selectbox("Layer", range(loaded.layers), **choices.LAYER.widget())
         beside[1].selectbox("Head", range(loaded.query_heads), **choices.HEAD.widget())
+    return name
 
 
 def _title(kind: str, title: str) -> str:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.ui.generate_downloads import agreement_downloads
 from pages.ui.generate_lanes import METRIC
 from pages.ui.generate_notices import notices
+from pages.ui.take_away import CAMERA
 from pages.ui.token_text import coloured_tokens
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def agreement(found: TextAgreement) -> None:
     st.plotly_chart(
         next_token_figure(found),
         key="generate-kl",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"}},
+        config=CAMERA,
     )
     column = st.column_config.NumberColumn
     units = {
@@ -55,12 +57,4 @@ def agreement(found: TextAgreement) -> None:
     st.dataframe(means_table(found), hide_index=True, column_config=units)
     with st.expander("Every token as a table"):
         st.dataframe(next_token_table(found), hide_index=True, height=260)
-    with st.popover("Download"):
-        st.download_button(
-            "Numbers (CSV)",
-            lambda: next_token_table(found).to_csv(index=False).encode(),
-            "next-tokens.csv",
-            "text/csv",
-            on_click="ignore",
-            key="download-next-tokens",
-        )
+    agreement_downloads(found)

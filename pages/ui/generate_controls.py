@@ -10,6 +10,7 @@ from hsa.hyperparameter import bounds
 from hsa.inference.writing import Writing
 from pages.ui import choices
 from pages.ui.plain import plain
+from pages.ui.take_away import CAMERA
 
 if TYPE_CHECKING:
     from hsa.models.loaded import LoadedModel
@@ -160,7 +161,7 @@ def _layer_map(layers: int) -> None:
             },
         )  # fmt: skip
     with figure:
-        st.plotly_chart(beta_figure(now), key="beta-layers", config={"displayModeBar": False})
+        st.plotly_chart(beta_figure(now), key="beta-layers", config=CAMERA)
         st.button(
             "All layers as the slider says",
             key="forget-layers",

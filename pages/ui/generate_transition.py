@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.ui.generate_downloads import chat_downloads
 from pages.ui.plain import plain
+from pages.ui.take_away import CAMERA
 
 if TYPE_CHECKING:
     from hsa.inference.chat import Chat
@@ -63,15 +65,16 @@ def transition(talk: Chat) -> None:
     st.plotly_chart(
         beta_figure(talk.controller.beta.tolist()),
         key="chat-beta",
-        config={"displayModeBar": False},
+        config=CAMERA,
     )
     if not history:
+        chat_downloads(talk)
         return
     st.markdown(f"**Turn {len(history)}** {plain(history[-1].verdict)}")
     st.plotly_chart(
         transition_figure(history, bound),
         key="chat-transition",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"}},
+        config=CAMERA,
     )
     st.dataframe(
         [
@@ -82,3 +85,4 @@ def transition(talk: Chat) -> None:
         hide_index=True,
         column_config={"KL, nats": st.column_config.NumberColumn(format="%.4f")},
     )  # fmt: skip
+    chat_downloads(talk)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, get_args
 
 import streamlit as st
 
+from hsa.errors import HSAError
 from pages.ui import choices, engine, own_field
+from pages.ui.health_downloads import attempt_download
 from pages.ui.plain import plain
-from pages.ui.refusals import refusals
+from pages.ui.refusals import show
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
@@ -51,9 +53,14 @@ def attempt(
         st.session_state[TRIED] = asked
     if st.session_state.get(TRIED) != asked:
         return
-    with refusals(), waiting() as progress:
-        progress("Reading the held texts with both fields", None)
-        tried = _tried(ready, found, group, change, splat, partner)
+    try:
+        with waiting() as progress:
+            progress("Reading the held texts with both fields", None)
+            tried = _tried(ready, found, group, change, splat, partner)
+    except HSAError as refusal:
+        # The rest of the page needs no edit.
+        show(refusal)
+        return
     _outcome(loaded, ready, found, group, tried)
 
 
@@ -105,3 +112,4 @@ def _outcome(
         "Keep it, in this session", on_click=keep, key="health-keep",
         help="Every page then uses the field with this edit, for you alone; Library exports it.",
     )  # fmt: skip
+    attempt_download(loaded, found, group, tried)

@@ -18,14 +18,13 @@ from pages.ui.portrait_reference import in_reference, serves
 from pages.ui.portrait_tokens import tokens_in_text
 from pages.ui.portrait_view import SplatView, lives, splat_view
 from pages.ui.refusals import refusals
+from pages.ui.take_away import CAMERA
 from pages.ui.waiting import waiting
 
 if TYPE_CHECKING:
     from hsa.specialization.portrait import Portrait
 
 METRIC = 143
-SVG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
-BARE = {"displayModeBar": False}
 
 
 def portrait(asked: Case, layer: int, head: int, splat_id: int) -> None:
@@ -37,8 +36,7 @@ def portrait(asked: Case, layer: int, head: int, splat_id: int) -> None:
         view = splat_view(asked, layer, head, splat_id, progress)
     shown = view.shown
     _heading(view)
-    with refusals():
-        serves(view)
+    serves(view)
     if not len(shown.positions):
         st.info(
             plain(
@@ -141,7 +139,7 @@ def _states(shown: Portrait) -> None:
 
     error = shown.error
     st.markdown("**What the queries did with it**")
-    st.plotly_chart(states_figure(shown.states), key="portrait-states", config=BARE)
+    st.plotly_chart(states_figure(shown.states), key="portrait-states", config=CAMERA)
     if not error.queries:
         st.caption("No query left it closed, so it answered for nobody and erred nowhere.")
         return
@@ -176,11 +174,11 @@ def _places(shown: Portrait) -> None:
     with left:
         st.markdown("**Where in the text its keys stand**")
         figure = profile_figure(shown.position_profile, "position")
-        st.plotly_chart(figure, key="portrait-positions", config=SVG)
+        st.plotly_chart(figure, key="portrait-positions", config=CAMERA)
     with right:
         st.markdown("**Over which distance they are read**")
         figure = profile_figure(shown.distance_profile, "distance")
-        st.plotly_chart(figure, key="portrait-distances", config=SVG)
+        st.plotly_chart(figure, key="portrait-distances", config=CAMERA)
 
 
 def _pairs(shown: Portrait) -> None:

@@ -11,6 +11,7 @@ from pages.ui.plain import plain
 from pages.ui.portrait_downloads import effect_downloads, next_token_download
 from pages.ui.portrait_view import SplatView
 from pages.ui.refusals import refusals
+from pages.ui.take_away import CAMERA
 from pages.ui.waiting import Progress, waiting
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ ASKED = "portrait-effect-asked"
 """Session key: for which portrait what was asked, so that a rerun shows it again."""
 
 MOST_ASKED = 24
-
-SVG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
 @st.fragment
@@ -145,7 +144,7 @@ def _heads(view: SplatView) -> None:
         "Compared with the head as it is: standard attention in the first case, HSA in the others. "
         "Below, every row; changes under one in a million are not drawn."
     )
-    st.plotly_chart(rows_figure(effects, view.strings), key="effect-rows", config=SVG)
+    st.plotly_chart(rows_figure(effects, view.strings), key="effect-rows", config=CAMERA)
     effect_downloads(view, found, effects)
 
 
@@ -178,5 +177,5 @@ def _next_tokens(view: SplatView, cases: tuple[Case, ...], name: str) -> None:
             },
         )
     figure = next_token_kl_figure(effects, view.strings)
-    st.plotly_chart(figure, key=f"effect-kl-{name}", config=SVG)
+    st.plotly_chart(figure, key=f"effect-kl-{name}", config=CAMERA)
     next_token_download(view, effects, name)

@@ -21,7 +21,7 @@ ASKED = "portrait-reference-asked"
 def serves(view: SplatView) -> None:
     """The functions claimed for the splat, with their evidence."""
     loaded, ready = view.asked.loaded, view.asked.ready
-    found = served.findings(loaded, ready, view.layer)
+    found = served.known(loaded, ready, view.layer)
     if found is None or view.layer not in found.layers:
         st.caption(
             "What this splat serves has not been measured: *What splats serve* does that for a "

@@ -11,6 +11,15 @@ from pages.ui.plain import plain
 
 def show(refusal: HSAError) -> None:
     """Say what was met, what is needed and what to try."""
+    st.error("  \n".join(_told(refusal)))
+
+
+def show_without(refusal: HSAError, missing: str) -> None:
+    """The same for what the page does without, with a sentence on what is missing for it."""
+    st.warning("  \n".join([*_told(refusal), plain(missing)]))
+
+
+def _told(refusal: HSAError) -> list[str]:
     lines = [f"**{plain(refusal.message.rstrip('.'))}.**"]
     if refusal.got is not None:
         lines.append(f"Got: {plain(str(refusal.got))}")
@@ -18,7 +27,7 @@ def show(refusal: HSAError) -> None:
         lines.append(f"Needed: {plain(str(refusal.needed))}")
     if refusal.attempt is not None:
         lines.append(f"Try: {plain(refusal.attempt)}")
-    st.error("  \n".join(lines))
+    return lines
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pages.ui import engine
+from hsa.errors import FieldError
+from pages.ui import engine, refusals
 from pages.ui.waiting import Progress
 
 if TYPE_CHECKING:
@@ -17,11 +18,14 @@ TOKENS = 11_000
 
 
 def findings(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> Findings | None:
-    """What was measured of a layer of this field: shipped, or measured here; None if neither.
+    """What was measured of a layer of this field: here, or shipped; None if neither.
 
     Raises:
         FieldError: the findings that ship are damaged.
     """
+    measured = engine.kept_before(_measured(ready, layer))
+    if measured is not None:
+        return measured
     key = ("findings", loaded.name, ready.identity)
 
     def make() -> tuple[Findings | None]:
@@ -30,12 +34,30 @@ def findings(loaded: LoadedModel, ready: engine.ReadyField, layer: int) -> Findi
         return (shipped_findings(loaded.name, ready.identity),)
 
     (shipped,) = engine.kept(key, "Reading findings", make)
-    return shipped if shipped is not None else engine.kept_before(_measured(ready, layer))
+    return shipped
+
+
+def known(
+    loaded: LoadedModel, ready: engine.ReadyField, layer: int, *, say: bool = True
+) -> Findings | None:  # fmt: skip
+    """The same for pages that can do without: what is damaged is said, and left out.
+
+    Args:
+        say: False where the page has said it already.
+    """
+    try:
+        return findings(loaded, ready, layer)
+    except FieldError as refusal:
+        if say:
+            refusals.show_without(
+                refusal, "What splats serve is missing here; all else on this page holds."
+            )
+        return None
 
 
 def labels(loaded: LoadedModel, ready: engine.ReadyField, layer: int, head: int) -> dict[int, str]:
     """What each splat of a head serves in a few words, by id; nothing where it is not known."""
-    found = findings(loaded, ready, layer)
+    found = known(loaded, ready, layer)
     if found is None:
         return {}
     return {splat: one.label for splat, one in found.labels(layer, head).items()}

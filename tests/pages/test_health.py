@@ -43,4 +43,5 @@ def test_a_layer_is_looked_over_and_an_edit_is_tried_and_kept() -> None:
 
 def test_a_splat_that_is_not_there_leaves_the_page_sound() -> None:
     app = visit(layer="1", head="2", splat="99999999")
-    assert not app.exception
+    assert "There is no splat 99999999 in layer 1, key/value head 2" in said(app)
+    assert "splat" not in address(app)

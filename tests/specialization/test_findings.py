@@ -93,6 +93,23 @@ def test_damaged_and_foreign_files_are_refused(findings: Findings, tmp_path: Pat
             load_findings(path)
 
 
+def test_rows_of_what_cannot_be_are_refused(findings: Findings, tmp_path: Path) -> None:
+    path = tmp_path / "f.safetensors"
+    impossible = {
+        "level": torch.full((5,), 9), "layer": torch.full((5,), 4), "head": torch.full((5,), -1),
+        "splat_id": torch.full((5,), -7), "function": torch.full((5,), -1),
+        "figures": torch.full((5, len(FIGURES)), torch.nan),
+    }  # fmt: skip
+    for name, column in impossible.items():
+        first = torch.arange(5) == 0
+        row = first if name != "figures" else first.unsqueeze(1)
+        save_findings(
+            replace(findings, **{name: torch.where(row, column, getattr(findings, name))}), path
+        )
+        with pytest.raises(FieldError, match="specialise"):
+            load_findings(path)
+
+
 def test_what_ships_is_about_the_field_that_ships(smollm2: LoadedModel) -> None:
     assert shipped_findings("smollm2", "another field") is None
     assert shipped_findings("../fields/smollm2", "x") is None

@@ -74,3 +74,19 @@ def test_work_that_nobody_looks_at_keeps_nothing(shipped: ReadyField) -> None:
     assert again is not job and again.wait(60)
     (made,), _ = atlas_layouts.layouts(heads_of(shipped, 7))
     assert made.method == "UMAP"
+
+
+def test_two_visitors_with_other_heads_wait_for_one_another_and_get_their_own(
+    shipped: ReadyField,
+) -> None:
+    first, second = heads_of(shipped, 8), heads_of(shipped, 9, 8)
+    wanted = [atlas_layouts.layouts(heads)[1] for heads in (first, second)]
+    jobs = [atlas_layouts._work(missing) for missing in wanted]
+    assert jobs[0] is not jobs[1] and atlas_layouts._work(wanted[1]) is jobs[1]
+    assert all(job.wait(60) and job.error is None for job in jobs)
+    (alone,), none = atlas_layouts.layouts(first)
+    (other, shared), missing = atlas_layouts.layouts(second)
+    assert not none and not missing
+    assert shared is alone, "what the first visitor had made is not made again"
+    assert alone.method == other.method == "UMAP"
+    assert not torch.allclose(alone.place, other.place)
