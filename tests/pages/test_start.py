@@ -196,8 +196,12 @@ def test_every_choice_survives_its_own_parameter() -> None:
         "hide_first": True, "measure": "contribution", "cell": (4, 2), "from": 64,
         "view": "chat", "new": 7, "temperature": 0.7, "seed": 3, "everything": 40,
         "opening": "block", "opens": "mixed", "beta": 0.25, "layer_beta": ((0, 1.0), (3, 0.5)),
-        "part": "run", "film": (18, 2), "step": 6, "splat": 715,
+        "part": "run", "film": (18, 2), "step": 6, "splat": 715, "function": "comma",
+        "beside": ((3, 0), (3, 1)), "arranged": "over", "shape": "icicle", "layout": "pca",
+        "paint": "spread", "attribute": "share", "range": (0.5, 2.0), "only": ("a", "b"),
+        "levels": ("Section", "Phrase"), "find": "sea",
     }  # fmt: skip
     for choice in choices.ALL:
-        value = values.get(choice.name, choice.default)
+        value = values[choice.name]
+        assert value != choice.default, choice.name
         assert choice.read(choice.write(value)) == value, choice.name
