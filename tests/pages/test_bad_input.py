@@ -142,7 +142,7 @@ def test_a_field_of_hardly_any_splats(minilm: LoadedModel, counts: tuple[int, in
 def test_a_model_without_a_field_is_offered_one_on_every_page(
     minilm: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved(first_layers(minilm, layers=1), tmp_path / "bare")
+    saved(first_layers(minilm, layers=2), tmp_path / "bare")
     monkeypatch.chdir(tmp_path)
     for page in ("atlas", "portrait", "functions", "health"):
         app = visit(page, model="bare", sample="fact", splat="3")

@@ -207,4 +207,5 @@ def test_every_choice_survives_its_own_parameter() -> None:
     assert set(values) == {choice.name for choice in choices.ALL}
     for choice in choices.ALL:
         value = values[choice.name]
+        assert value != choice.default, choice.name
         assert choice.read(choice.write(value)) == value, choice.name

@@ -145,13 +145,13 @@ def test_what_splats_serve(offered: Taken) -> None:
 
 @pytest.mark.slow
 def test_the_health_of_a_layer(offered: Taken) -> None:
-    app = visit("health", model="minilm", layer="1", head="2")
+    app = visit("health", model="minilm", layer="2", head="2")
     app.button(key="health-look").click().run()
     files = made(offered)
-    flags, heads = files["minilm-layer1-flags.csv"], files["minilm-health.csv"]
+    flags, heads = files["minilm-layer2-flags.csv"], files["minilm-health.csv"]
     for name in ("dead", "over-opened"):
         assert (flags.flag == name).sum() == heads[name].sum()
-    head = files["minilm-layer1-head2-health.npz"]
+    head = files["minilm-layer2-head2-health.npz"]
     assert head["query_head_error"].max() == pytest.approx(
         heads[heads["key/value head"] == 2].error.item()
     )
