@@ -69,6 +69,7 @@ def excerpts_table(found: Sequence[Excerpt], texts: Sequence[str]) -> pd.DataFra
         {
             "token": [token_label(one.token) for one in found],
             "received": [one.received for one in found],
+            "given": [one.given for one in found],
             "in its sentence": [
                 " ".join(f"{one.before}⟦{one.token}⟧{one.after}".split()) for one in found
             ],

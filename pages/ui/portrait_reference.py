@@ -100,6 +100,10 @@ def _show(view: SplatView, reference: tuple[ReferencePassage, ...]) -> None:
             "received": st.column_config.NumberColumn(
                 format="percent",
                 help="Share of all attention of this head in its passage of 1,024 tokens.",
-            )
+            ),
+            "given": st.column_config.NumberColumn(
+                format="percent",
+                help="Share of the token's own row, as a query, that goes to this splat's keys.",
+            ),
         },
     )  # fmt: skip
