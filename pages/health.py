@@ -49,7 +49,7 @@ def main() -> None:
         known_heads(loaded, ready)
         return
     heads(found, group)
-    flags(loaded, found, group)
+    flags(loaded, ready, found, group)
     attempt(loaded, ready, found, group)
     downloads(loaded, ready, found, group)
     known_heads(loaded, ready)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui import choices, chosen_splat
+from pages.ui import choices, chosen_splat, engine, served
 from pages.ui.plain import plain
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TABLE = "health-flags"
 
 
-def flags(loaded: LoadedModel, found: LayerHealth, group: int) -> None:
+def flags(loaded: LoadedModel, ready: engine.ReadyField, found: LayerHealth, group: int) -> None:
     """Every flag of the head with its reason; a row chosen chooses its splat."""
     from hsa.field.splat_field import LEVELS
     from hsa.specialization.diagnosis import MEANINGS
@@ -35,6 +35,8 @@ def flags(loaded: LoadedModel, found: LayerHealth, group: int) -> None:
     if kind is not None:
         st.caption(f"{MEANINGS[kind]} The gravest first; choose a row to choose its splat.")
 
+    serves = served.labels(loaded, ready, found.layer, choices.HEAD.value)
+
     def clicked() -> None:
         rows = st.session_state[TABLE].selection.rows
         if rows:
@@ -49,6 +51,7 @@ def flags(loaded: LoadedModel, found: LayerHealth, group: int) -> None:
             "flag": [flag.kind for flag in shown],
             "reason": [flag.reason for flag in shown],
             "to try": [flag.action for flag in shown],
+            "serves": [serves.get(flag.splat_id, "") for flag in shown],
         },
         key=TABLE, hide_index=True, on_select=clicked, selection_mode="single-row",
         height=min(240, 36 * (len(shown) + 1)),
