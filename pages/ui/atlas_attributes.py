@@ -38,7 +38,7 @@ class AtlasHead:
         """Names what its attributes depend on, but for what the visitor colours by."""
         prompt = () if self.asked is None else self.asked.key
         measured = (
-            served.findings(self.loaded, self.ready, self.layer) is not None,
+            served.known(self.loaded, self.ready, self.layer, say=False) is not None,
             health_look.known(self.ready, self.layer) is not None,
         )
         return (self.ready.identity, self.layer, self.group, self.head, measured, *prompt)

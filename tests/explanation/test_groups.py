@@ -38,14 +38,15 @@ def test_sums_add_up_to_the_row_in_both_attentions(labels: list[int], query: int
     result = attend(activations, field, Spending(torch.full((4,), 7)), torch.tensor([query]))
     layer, group = into_layer(activations, field), groups_of(torch.tensor(labels))
     row = explain_groups(result, layer, 2, query, group)
-    assert float(row.standard.sum()) == pytest.approx(1) == pytest.approx(float(row.hsa.sum()))
+    for of in (row.standard, row.hsa):  # as far as float32 rows sum to one
+        assert float(of.sum()) == pytest.approx(1, abs=1e-5)
     assert int(row.keys.sum()) == query + 1 and (row.keys > 0).all()
     standard = exact.weights(activations, torch.tensor([query]))[2, 0].double()
     hsa = effective_weights(result, layer, [2])[0, 0].double()
     v = layer.v[1].double()
     for place, number in enumerate(row.group.tolist()):
         own = group == number
-        assert float(row.standard[place]) == pytest.approx(float(standard[own].sum()), abs=1e-6)
-        assert float(row.hsa[place]) == pytest.approx(float(hsa[own].sum()), abs=1e-6)
+        assert float(row.standard[place]) == pytest.approx(float(standard[own].sum()), abs=1e-5)
+        assert float(row.hsa[place]) == pytest.approx(float(hsa[own].sum()), abs=1e-5)
         wanted = float((hsa[own] @ v[own]).norm())
         assert float(row.hsa_norm[place]) == pytest.approx(wanted, rel=1e-4, abs=1e-5)

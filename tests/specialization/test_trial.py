@@ -10,7 +10,7 @@ from hsa.specialization.trial import planted, shuffled
 @pytest.mark.slow
 def test_planted_functions_are_found_under_their_right_names(real_keys) -> None:
     _, keys = real_keys
-    claims = false = 0
+    planted_in_all = right = claims = false = 0
     for function, size in (("subject", 20), ("temporal", 20), ("comma", 20)):
         for purity in (0.6, 0.75, 0.9):
             power = planted(keys, function, purity, size, splats=6, seed=0)
@@ -20,8 +20,10 @@ def test_planted_functions_are_found_under_their_right_names(real_keys) -> None:
             )
             assert power.planted >= 2
             assert power.found >= 0.9 * power.planted
-            assert power.right >= 0.9 * power.planted
+            planted_in_all, right = planted_in_all + power.planted, right + power.right
             claims, false = claims + power.claims, false + power.false
+    print(f"{right} of {planted_in_all} under the right name")
+    assert planted_in_all >= 40 and right >= 0.9 * planted_in_all
     print(f"{false} of {claims} claims false")
     assert claims > 100 and false <= 0.05 * claims
 
