@@ -60,7 +60,7 @@ def _blob(run: Run, tokens: Tokens, layer: int, head: int, which: str, progress:
         result = one_head.head_result(given, ready, spent, layer, head, key)
         group, member = divmod(head, given.group)
         one = ready.field.layer(layer).group(group, slice(member, member + 1))
-        framed = into_layer(one_head.head_activations(given, head), one)
+        framed = into_layer(given.head(head), one)
         compared = compare_head(result, framed)
         return compared.maps("weight", slice(0, len(tokens)))
 

@@ -44,12 +44,11 @@ def splat_errors(asked: Case, layer: int, head: int, progress: Progress) -> torc
     def make() -> torch.Tensor:
         from hsa.attention.views import into_layer
         from hsa.explanation.splat_use import splat_errors as errors
-        from pages.ui.one_head import head_activations
 
         given = asked.activations(layer, progress)
         group, member = divmod(head, given.group)
         field = asked.ready.field.layer(layer).group(group, slice(member, member + 1))
-        framed = into_layer(head_activations(given, head), field)
+        framed = into_layer(given.head(head), field)
         result = asked.head_result(layer, head, progress)
         use = splat_use(asked, layer, group, progress)
         return errors(result, framed, use.key_row, len(use.keys))

@@ -130,7 +130,7 @@ def head_view(asked: Case, layer: int, head: int, first: int, progress: Progress
             "HSA of one head",
             lambda: _stretch(asked, layer, head, first, given),
         )
-    framed = into_layer(one_head.head_activations(given, head), field)
+    framed = into_layer(given.head(head), field)
     progress("Both attentions side by side", None)
     compared = engine.kept(
         (*key, "compared"), "Both attentions, one head", lambda: compare_head(result, framed)
@@ -174,7 +174,7 @@ def _stretch(asked: Case, layer: int, head: int, first: int, given: Activations)
 
     group, member = divmod(head, given.group)
     return attend(
-        one_head.head_activations(given, head),
+        given.head(head),
         asked.ready.field.layer(layer).group(group, slice(member, member + 1)),
         asked.spending[layer].heads(slice(head, head + 1)),
         torch.arange(first, first + MOST_SHOWN),

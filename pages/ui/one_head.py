@@ -14,19 +14,6 @@ if TYPE_CHECKING:
     from hsa.attention.spending import Spending
 
 
-def head_activations(given: Activations, head: int) -> Activations:
-    """One query head of a layer with its key/value head."""
-    from dataclasses import replace
-
-    group = head // given.group
-    return replace(
-        given,
-        q=given.q[head : head + 1],
-        k=given.k[group : group + 1],
-        v=given.v[group : group + 1],
-    )
-
-
 def head_result(
     given: Activations,
     ready: engine.ReadyField,
@@ -47,7 +34,7 @@ def head_result(
 
         group, member = divmod(head, given.group)
         one = ready.field.layer(layer).group(group, slice(member, member + 1))
-        return attend(head_activations(given, head), one, spent[layer].heads(slice(head, head + 1)))
+        return attend(given.head(head), one, spent[layer].heads(slice(head, head + 1)))
 
     name = ("head", ready.identity, layer, head, *key)
     return engine.kept(name, "HSA of one head", make)
