@@ -16,6 +16,7 @@ from hsa.field.model_field import ModelField
 from hsa.inference.guard import FAILURES, Guard, Health, not_finite, relative_error
 from hsa.inference.late import missed
 from hsa.inference.ledger import Ledger
+from hsa.inference.own_layers import OwnLayers
 from hsa.inference.plan import RunPlan
 from hsa.inference.readable import check_expressible, spans
 from hsa.inference.sequence import Answered, Sequence, answer, exact_rows
@@ -72,7 +73,7 @@ class HSAProgram:
                 attempt="make the plan from this model's field",
             )
         self.ledger, self.health = Ledger(*shape), Health(*shape)
-        self._number = {module: n for n, module in enumerate(self.loaded.attention_modules)}
+        self._layer_of = OwnLayers(self.loaded)
         self._layers: dict[int, LayerField] = {}
         self._mask: Tensor | None = None
         self._spans: list[tuple[int, int]] = []
@@ -80,14 +81,7 @@ class HSAProgram:
     def __call__(self, call: AttentionCall) -> Float[Tensor, "B Tq H D"]:
         """Answer one layer's call."""
         start = time.perf_counter()
-        layer = self._number.get(call.module)
-        if layer is None:
-            raise ModelError(
-                "Another model runs under this program",
-                got=type(call.module).__name__,
-                needed=f"{self.loaded.title}, for which the program was made",
-                attempt="a program of its own for each model",
-            )
+        layer = self._layer_of.of(call)
         try:
             if self._reads_all(layer, call):
                 self._read_everything(layer, call)
