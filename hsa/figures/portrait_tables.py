@@ -70,10 +70,14 @@ def excerpts_table(found: Sequence[Excerpt], texts: Sequence[str]) -> pd.DataFra
             "token": [token_label(one.token) for one in found],
             "received": [one.received for one in found],
             "given": [one.given for one in found],
-            "in its sentence": [
-                " ".join(f"{one.before}⟦{one.token}⟧{one.after}".split()) for one in found
-            ],
+            "in its sentence": [_marked(one) for one in found],
             "text": [texts[one.source] for one in found],
             "position": [one.position for one in found],
         }
     )
+
+
+def _marked(one: Excerpt) -> str:
+    """The stretch on one line, the token in its brackets, the space before it outside."""
+    space = " " if one.token[:1].isspace() else ""
+    return " ".join(f"{one.before}{space}⟦{one.token.strip()}⟧{one.after}".split())

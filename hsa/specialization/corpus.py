@@ -75,9 +75,7 @@ def _words(
     try:
         reads = parser()
     except ModelError as absent:
-        return surface, (
-            f"{absent} Parts of speech, dependencies, entities and time are left out.",
-        )
+        return surface, (f"{absent} {LEFT_OUT} are left out.",)
     sample = "\n".join(passage.text for passage in found[:: max(1, len(found) // 8)])
     english = english_share(reads, sample)
     if english < ENGLISH_AT_LEAST:

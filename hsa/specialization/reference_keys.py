@@ -17,6 +17,7 @@ from hsa.models.cache import Progress
 from hsa.models.capture import capture
 from hsa.models.loaded import LoadedModel
 from hsa.specialization.excerpts import passages as stretches
+from hsa.specialization.layer_keys import SINKS
 from hsa.specialization.passages import Passage
 
 
@@ -98,13 +99,16 @@ def excerpts(
 ) -> tuple[int, list[Excerpt]]:
     """How many keys of the corpus a splat holds, and those that receive most in their sentences.
 
+    The first tokens of a passage, where attention is dumped, are left out as in the findings.
+
     Args:
         row: of the splat in its field.
     """
     held: list[tuple[float, int, int, int]] = []
     for number, passage in enumerate(reference):
         for at, level in (passage.row[group] == row).nonzero().tolist():
-            held.append((float(passage.received[head, at]), number, at, level))
+            if at >= SINKS:
+                held.append((float(passage.received[head, at]), number, at, level))
     held.sort(key=lambda one: (-one[0], *one[1:]))
     found = []
     for received, number, at, level in held[:most]:

@@ -46,14 +46,16 @@ def serves(view: SplatView) -> None:
 def in_reference(view: SplatView) -> None:
     """Its keys in the reference texts, looked up when asked for."""
     key = ("reference keys", view.asked.ready.identity, view.layer)
-    known = engine.kept_before(key) is not None
-    if not known and not st.session_state.get(ASKED):
-        st.caption(
-            "The prompt shows few of its keys. The reference texts, two chapters of Moby-Dick and "
-            "two State of the Union addresses, show more; reading them takes some seconds."
-        )
-        if not st.button("Look it up in the reference texts", key="portrait-reference"):
-            return
+    if engine.kept_before(key) is None and not st.session_state.get(ASKED):
+        offer = st.empty()
+        with offer.container():
+            st.caption(
+                "The prompt shows few of its keys. The reference texts, two chapters of Moby-Dick "
+                "and two State of the Union addresses, show more; reading them takes some seconds."
+            )
+            if not st.button("Look it up in the reference texts", key="portrait-reference"):
+                return
+        offer.empty()
         st.session_state[ASKED] = True
     with waiting() as progress:
         reference = _reference(view, key, progress)
@@ -92,7 +94,9 @@ def _show(view: SplatView, reference: tuple[ReferencePassage, ...]) -> None:
         st.caption(plain(f"None of their {tokens:,} keys lies in this splat."))
         return
     shown = f" Shown are the {MOST} that receive most." if count > MOST else ""
-    st.caption(plain(f"{count:,} of {tokens:,} keys.{shown}"))
+    st.caption(
+        plain(f"{count:,} of {tokens:,} keys, the first four of every passage left out.{shown}")
+    )
     names = [name for name, _ in served.reference_texts()]
     st.dataframe(
         excerpts_table(found, names), hide_index=True, height=300,

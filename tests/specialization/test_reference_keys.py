@@ -9,6 +9,7 @@ from hsa.attention.exact import weights
 from hsa.field.shipped import shipped_field
 from hsa.models.capture import capture
 from hsa.models.loaded import LoadedModel
+from hsa.specialization.layer_keys import SINKS
 from hsa.specialization.passages import Passage
 from hsa.specialization.reference_keys import excerpts, reference_keys
 
@@ -22,7 +23,7 @@ def test_held_keys_and_their_weights(smollm2: LoadedModel, reference_texts: list
     for level in range(3):
         rows = (field.level[group] == level).nonzero().squeeze(1).tolist()
         counts = [excerpts(found, group, head, row, 0)[0] for row in rows]
-        assert sum(counts) == len(passage.tokens)
+        assert sum(counts) == len(passage.tokens) - SINKS
     row = int(found[0].row[group, :, 0].mode().values)
     count, shown = excerpts(found, group, head, row, 5)
     assert count >= len(shown) == 5
