@@ -87,7 +87,7 @@ def test_a_short_run_is_seen_stopped_begun_again_and_watched(tab: Page, app_addr
     box.fill("\n\n".join(TEXTS * 12))
     box.press("Control+Enter")
     settled(tab)
-    tab.get_by_text("48 texts, 6 heads").wait_for()
+    tab.get_by_text("48 texts, 6 heads").wait_for(timeout=WORK_MILLISECONDS)
     tab.get_by_role("button", name="Adapt the field").click()
     tab.get_by_text(re.compile(r"^Text [2-9] of 48")).wait_for(timeout=WORK_MILLISECONDS)
     tab.get_by_text("Edits kept").wait_for()

@@ -183,10 +183,12 @@ def test_from_the_map_to_portrait_counterfactual_and_link(
     tab.get_by_role("status").get_by_text("Copied.").wait_for()
     link = tab.evaluate("navigator.clipboard.readText()")
     told = tab.locator('[data-testid="stMetricValue"]').all_inner_texts()
+    assert len(told) >= 6
 
     other = browser.new_context(viewport={"width": 1400, "height": 1500}).new_page()
     other.goto(link)
     other.get_by_role("heading", name=heading).wait_for(timeout=WORK_MILLISECONDS)
     settled(other)
+    other.locator('[data-testid="stMetricValue"]').nth(5).wait_for(timeout=WORK_MILLISECONDS)
     assert other.locator('[data-testid="stMetricValue"]').all_inner_texts()[:6] == told[:6]
     other.context.close()
